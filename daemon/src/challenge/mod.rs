@@ -1,0 +1,5 @@
+//! Challenge records: routed, journalled, published, seen, removed.
+
+mod options;
+
+pub use options::Route;

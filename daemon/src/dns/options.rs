@@ -1,0 +1,49 @@
+use std::{collections::BTreeMap, net::SocketAddr, time::Duration};
+
+use crate::types::DnsName;
+
+/// How DNS is asked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Options {
+    /// Recursive resolvers; empty means those of `/etc/resolv.conf`.
+    pub resolvers: Vec<SocketAddr>,
+    /// Longest wait for one answer from one server.
+    pub query_timeout: Duration,
+    /// What is known better than DNS tells, by zone apex.
+    pub zones: BTreeMap<DnsName, ZoneOptions>,
+    /// How long all servers together may take to show a record, unless the provider knows better.
+    pub propagation_timeout: Duration,
+}
+
+/// What is known of one zone.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ZoneOptions {
+    /// Ask these instead of the name servers in the zone's NS set: for hidden
+    /// primaries, split horizon and ports other than 53.
+    pub authorities: Vec<Authority>,
+}
+
+/// An authoritative server to ask.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Authority {
+    /// An address and port.
+    Address(SocketAddr),
+    /// A host name, asked on all its addresses, and a port.
+    Host(DnsName, u16),
+}
+
+/// RFC 1035 4.2.1 lets clients retry after 5 s; two tries then fit into common zone look-up deadlines.
+pub const DEFAULT_QUERY_TIMEOUT: Duration = Duration::from_secs(5);
+/// Hosts that update their servers once a minute exist in number; two rounds and a little.
+pub const DEFAULT_PROPAGATION_TIMEOUT: Duration = Duration::from_secs(180);
+
+impl Default for Options {
+    fn default() -> Self {
+        Options {
+            resolvers: Vec::new(),
+            query_timeout: DEFAULT_QUERY_TIMEOUT,
+            zones: BTreeMap::new(),
+            propagation_timeout: DEFAULT_PROPAGATION_TIMEOUT,
+        }
+    }
+}

@@ -1,0 +1,25 @@
+//! dns01d keeps wildcard certificates fresh by proving names through DNS only.
+//!
+//! ARCHITECTURE.md has the map of the layers; a module imports only from layers
+//! below its own (a test holds it to that).
+#![forbid(unsafe_code)]
+
+// 5
+pub mod control;
+// 4
+pub mod engine;
+// 3
+pub mod challenge;
+pub mod outputs;
+// 2
+pub mod acme;
+pub mod dns;
+pub mod plugin;
+// 1
+pub mod deployment;
+pub mod pki;
+// 0
+pub mod clock;
+pub mod random;
+pub mod secret;
+pub mod types;

@@ -1,0 +1,72 @@
+use std::{collections::BTreeMap, path::PathBuf, time::Duration};
+
+use crate::{secret::Secret, types::InstanceName};
+
+/// What all plugin processes share.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HostOptions {
+    /// The `dns01-plugin-host` executable.
+    pub executable: PathBuf,
+    /// Whether a missing kernel feature is an error.
+    pub sandbox: Sandbox,
+    /// A process without work for this long is ended.
+    pub idle: Duration,
+    /// How long a cancelled call may take before its process is killed (ABI rule C2 promises 2 s).
+    pub grace: Duration,
+}
+
+/// How strictly plugins are confined.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Sandbox {
+    /// Refuse to run a plugin where the kernel cannot confine it.
+    #[default]
+    Required,
+    /// Confine as far as the kernel can, and warn.
+    BestEffort,
+}
+
+/// One provider instance.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Options {
+    /// Its key in the configuration; for logs.
+    pub instance: InstanceName,
+    /// The library, an absolute path.
+    pub library: PathBuf,
+    /// Pin: SHA-256 of the library.
+    pub sha256: Option<[u8; 32]>,
+    /// Which provider of the library; `None` when it holds just one.
+    pub provider: Option<String>,
+    /// Environment variables that the plugin sees, and no others.
+    pub environment: BTreeMap<String, String>,
+    /// RLIMIT_DATA of the process, bytes.
+    pub memory: u64,
+    /// The operator lets this instance run programs.
+    pub allow_exec: bool,
+}
+
+/// One option as a plugin receives it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OptionValue {
+    /// As the plugin spells it.
+    pub key: String,
+    /// The value, secret or not: it reaches the plugin and nothing else.
+    pub value: Secret,
+    /// Masked in the plugin's output.
+    pub secret: bool,
+}
+
+/// Where an instance's options come from: read at each spawn, so that a rotated secret is used.
+pub trait OptionSource: std::fmt::Debug + Send + Sync {
+    /// Reads all options. May block on files.
+    ///
+    /// # Errors
+    /// A sentence for the operator: which option, which source, what is wrong with it.
+    fn read(&self) -> Result<Vec<OptionValue>, String>;
+}
+
+/// Go's runtime and a TLS stack fit with room; a leak is found long before the machine suffers.
+pub const DEFAULT_MEMORY: u64 = 256 << 20;
+/// A renewal's removal follows its present within this time, so one process serves both.
+pub const DEFAULT_IDLE: Duration = Duration::from_secs(30);
+/// The 2 s of ABI rule C2 and scheduling noise.
+pub const DEFAULT_GRACE: Duration = Duration::from_secs(3);

@@ -1,0 +1,13 @@
+//! The nouns that every layer speaks in. Inside the daemon no `String` stands
+//! for a domain idea: text is parsed once, at the edge.
+
+mod dns_name;
+mod identifier;
+mod ids;
+
+pub use dns_name::{DnsName, NameError};
+pub use identifier::Identifier;
+pub use ids::{
+    AccountUrl, AuthorizationUrl, CaName, CertificateName, CertificateUrl, ChallengeUrl, IdError,
+    InstanceName, OrderUrl,
+};
