@@ -1,5 +1,19 @@
-//! Keys, CSRs and chains.
+//! Keys, certificate requests and chains: computed, never read or written here.
 
+mod cert_id;
+mod chain;
+mod csr;
+mod key;
 mod key_type;
+mod pem;
+mod serial;
+#[cfg(test)]
+mod test_ca;
 
-pub use key_type::KeyType;
+pub use cert_id::CertId;
+pub use chain::{Chain, ChainError, MAX_CERTIFICATES};
+pub use csr::{CsrError, csr};
+pub use key::{KeyError, PrivateKey};
+pub use key_type::{KeyType, UnknownKeyType};
+pub use pem::{MAX_PEM, PemError};
+pub use serial::Serial;
