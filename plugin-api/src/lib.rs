@@ -1,1 +1,8 @@
-//! (being written)
+//! The plugin interface of dns01d.
+//!
+//! The contract is the C header `include/dns01_plugin.h`, written by hand; it
+//! carries the rules on memory, threads, cancellation and stability. [`abi`]
+//! mirrors it in Rust for both sides of the boundary, and a test compares every
+//! size, offset and constant with what a C compiler sees.
+
+pub mod abi;
