@@ -15,11 +15,14 @@ pub mod outputs;
 pub mod acme;
 pub mod dns;
 pub mod plugin;
+pub mod secret_source;
 // 1
 pub mod deployment;
 pub mod pki;
 // 0
 pub mod clock;
+pub mod program;
 pub mod random;
 pub mod secret;
+pub mod telemetry;
 pub mod types;
