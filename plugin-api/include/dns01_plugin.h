@@ -411,7 +411,13 @@ typedef const dns01_plugin *(*dns01_plugin_entry_fn)(const dns01_host *host);
 /* ------------------------------------------------------------- layout checks
  * A build for another data model, or under a packing pragma, stops here. */
 #define DNS01_SIZE_IS(type, size)                                              \
-  typedef char type##_has_wrong_size[sizeof(type) == (size) ? 1 : -1]
+  struct type##_aligned {                                                      \
+    char before;                                                               \
+    type value;                                                                \
+  };                                                                           \
+  typedef char type##_has_wrong_size[sizeof(type) == (size) ? 1 : -1];         \
+  typedef char type##_has_wrong_alignment                                      \
+      [sizeof(struct type##_aligned) == (size) + 8 ? 1 : -1]
 DNS01_SIZE_IS(dns01_str, 16);
 DNS01_SIZE_IS(dns01_call, 32);
 DNS01_SIZE_IS(dns01_record, 144);
