@@ -42,6 +42,9 @@ pub struct Options {
     pub memory: u64,
     /// The operator lets this instance run programs.
     pub allow_exec: bool,
+    /// The files that options name are replaced by renaming: their directories are readable, because a
+    /// Landlock rule binds an inode and a new file under the old name would not be.
+    pub rotates: bool,
 }
 
 /// One option as a plugin receives it.
