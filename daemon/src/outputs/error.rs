@@ -98,12 +98,12 @@ pub enum Error {
         /// The first missing file.
         path: PathBuf,
     },
-    /// A file that is no PEM of its kind.
-    #[error("{} is damaged: it is not a PEM {kind}", path.display())]
+    /// A file that is not what it should be.
+    #[error("{} is damaged: it is not the {kind} it should be", path.display())]
     Damaged {
         /// The file.
         path: PathBuf,
-        /// `certificate` or `private key`.
+        /// What it should be.
         kind: &'static str,
     },
     /// Key and certificate are of different pairs.

@@ -10,7 +10,7 @@ use rustix::{
 };
 use zeroize::Zeroizing;
 
-use crate::secret::Secret;
+use crate::{pki::Chain, secret::Secret};
 
 use super::{Error, Operation, Options, directory::Directory, ownership::Ownership};
 
@@ -64,6 +64,15 @@ pub(super) fn numbers(generations: &Directory) -> Result<Vec<u32>, Error> {
 }
 
 impl Files {
+    /// The files of a key and the chain that was issued for it.
+    pub fn new(key: Secret, chain: &Chain) -> Self {
+        Files {
+            key,
+            certificate: chain.cert_pem().to_owned(),
+            chain: chain.chain_pem().to_owned(),
+        }
+    }
+
     /// Name, content and mode of each file.
     fn contents(&self, options: &Options) -> [(&'static str, Zeroizing<Vec<u8>>, u32); 4] {
         let certificate = ended(&self.certificate);
@@ -77,7 +86,7 @@ impl Files {
         ]
     }
 
-    /// Writes and flushes the files into an empty directory, and flushes that.
+    /// Writes and flushes the files into an empty directory; flushing that is left to the caller.
     pub(super) fn write(
         &self,
         into: &Directory,
@@ -87,7 +96,7 @@ impl Files {
         for (name, content, mode) in self.contents(options) {
             write_file(into, name, &content, mode, ownership)?;
         }
-        into.flush()
+        Ok(())
     }
 
     /// True when `directory` holds exactly these contents. A file that cannot be read counts as different.

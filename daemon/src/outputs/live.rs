@@ -1,5 +1,10 @@
-use openssl::{pkey::PKey, x509::X509};
 use rustix::{fs, io::Errno};
+use zeroize::Zeroizing;
+
+use crate::{
+    pki::{Chain, PrivateKey},
+    secret::Secret,
+};
 
 use super::{
     Error, Operation,
@@ -12,12 +17,12 @@ pub(super) const GENERATIONS: &str = "generations";
 pub(super) const LIVE: &str = "live";
 
 /// What `live` leads to.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub struct Live {
     /// The generation.
     pub generation: Generation,
-    /// `cert.pem`.
-    pub certificate: String,
+    /// `fullchain.pem`.
+    pub chain: Chain,
     /// Whether the key is known to be the certificate's.
     pub key: KeyCheck,
 }
@@ -79,42 +84,16 @@ pub(super) fn open(generations: &Directory, number: u32) -> Result<Directory, Er
 
 /// Reads a generation back and checks that its key is its certificate's.
 pub(super) fn read(directory: &Directory, number: u32) -> Result<Live, Error> {
-    let path = |name| directory.path.join(name);
-    let missing = |name| Error::Incomplete {
-        number,
-        path: path(name),
-    };
-
-    let certificate = generation::read_file(directory, CERTIFICATE)?.ok_or_else(|| missing(CERTIFICATE))?;
-    let damaged = || Error::Damaged {
-        path: path(CERTIFICATE),
-        kind: "certificate",
-    };
-    let text = String::from_utf8(certificate.to_vec()).map_err(|_| damaged())?;
-    let public = X509::from_pem(&certificate)
-        .and_then(|parsed| parsed.public_key())
-        .map_err(|_| damaged())?;
-
-    let full_chain = generation::read_file(directory, FULL_CHAIN)?.ok_or_else(|| missing(FULL_CHAIN))?;
-    if !full_chain.starts_with(&certificate) {
-        return Err(Error::Damaged {
-            path: path(FULL_CHAIN),
-            kind: "certificate",
-        });
-    }
-
-    let key = match generation::read_file(directory, KEY) {
-        Ok(Some(pem)) => {
-            let key = PKey::private_key_from_pem(&pem).map_err(|_| Error::Damaged {
-                path: path(KEY),
-                kind: "private key",
-            })?;
-            if !key.public_eq(&public) {
+    let chain = read_chain(directory, number)?;
+    let key = match read_text(directory, number, KEY, "private key") {
+        Ok(pem) => {
+            let key = PrivateKey::from_pem(&Secret::new(pem))
+                .map_err(|_| damaged(directory, KEY, "private key"))?;
+            if !chain.is_for(&key) {
                 return Err(Error::Mismatch(directory.path.clone()));
             }
             KeyCheck::Matches
         }
-        Ok(None) => return Err(missing(KEY)),
         Err(Error::Io {
             errno: Errno::ACCESS, ..
         }) => KeyCheck::Unreadable,
@@ -126,7 +105,44 @@ pub(super) fn read(directory: &Directory, number: u32) -> Result<Live, Error> {
     };
     Ok(Live {
         generation,
-        certificate: text,
+        chain,
         key,
     })
+}
+
+/// Reads the three files of certificates, which must agree.
+fn read_chain(directory: &Directory, number: u32) -> Result<Chain, Error> {
+    let read = |name| read_text(directory, number, name, "certificate");
+    let full_chain = read(FULL_CHAIN)?;
+    let chain = Chain::parse(&full_chain).map_err(|_| damaged(directory, FULL_CHAIN, "certificate chain"))?;
+    if full_chain
+        .strip_prefix(&read(CERTIFICATE)?)
+        .is_none_or(|rest| rest != chain.chain_pem())
+    {
+        return Err(damaged(directory, CERTIFICATE, "certificate of fullchain.pem"));
+    }
+    if read(CHAIN)? != chain.chain_pem() {
+        return Err(damaged(directory, CHAIN, "chain of fullchain.pem"));
+    }
+    Ok(chain)
+}
+
+fn read_text(directory: &Directory, number: u32, name: &str, kind: &'static str) -> Result<String, Error> {
+    let bytes = generation::read_file(directory, name)?.ok_or_else(|| Error::Incomplete {
+        number,
+        path: directory.path.join(name),
+    })?;
+    text(bytes).ok_or_else(|| damaged(directory, name, kind))
+}
+
+/// The text itself, without a copy of it left in memory.
+fn text(mut bytes: Zeroizing<Vec<u8>>) -> Option<String> {
+    String::from_utf8(std::mem::take(&mut *bytes)).ok()
+}
+
+fn damaged(directory: &Directory, name: &str, kind: &'static str) -> Error {
+    Error::Damaged {
+        path: directory.path.join(name),
+        kind,
+    }
 }

@@ -130,9 +130,8 @@ impl Chain {
     /// # Errors
     /// The first thing that is wrong.
     pub fn verify(&self, key: &PrivateKey, identifiers: &[Identifier]) -> Result<(), ChainError> {
-        let leaf = self.leaf();
         let serial = || self.serial.clone();
-        if !leaf.public_key()?.public_eq(key.as_pkey()) {
+        if !self.is_for(key) {
             return Err(ChainError::WrongKey { serial: serial() });
         }
         let missing: Vec<_> = identifiers
@@ -153,6 +152,14 @@ impl Chain {
             });
         }
         self.verify_links()
+    }
+
+    /// True when the leaf holds the public half of `key`.
+    pub fn is_for(&self, key: &PrivateKey) -> bool {
+        // a public key of a kind that OpenSSL cannot read is none of ours
+        self.leaf()
+            .public_key()
+            .is_ok_and(|public| public.public_eq(key.as_pkey()))
     }
 
     fn verify_links(&self) -> Result<(), ChainError> {
