@@ -127,6 +127,10 @@ resource_url! {
     ChallengeUrl
 }
 resource_url! {
+    /// Where an order takes its certificate request (RFC 8555 7.1.3).
+    FinalizeUrl
+}
+resource_url! {
     /// An issued certificate (RFC 8555 7.4.2).
     CertificateUrl
 }

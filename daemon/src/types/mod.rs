@@ -8,6 +8,6 @@ mod ids;
 pub use dns_name::{DnsName, NameError};
 pub use identifier::Identifier;
 pub use ids::{
-    AccountUrl, AuthorizationUrl, CaName, CertificateName, CertificateUrl, ChallengeUrl, IdError,
-    InstanceName, OrderUrl,
+    AccountUrl, AuthorizationUrl, CaName, CertificateName, CertificateUrl, ChallengeUrl, FinalizeUrl,
+    IdError, InstanceName, OrderUrl,
 };
