@@ -1,5 +1,50 @@
-//! ACME (RFC 8555).
+//! A client of ACME (RFC 8555).
+//!
+//! [`Client`] stands for one CA: its connections, directory and nonces. [`Account`]
+//! adds a key and does what an account may do; both are cheap to clone and to send to
+//! a task. Requests are signed here, retried here only when the CA rejects a nonce, and
+//! never sent before a Retry-After has passed while waiting for an order. All other
+//! retries are the caller's, who asks [`Error::retry`] which kind of patience helps.
+//!
+//! What is not known is skipped: fields, challenge types, problem types, identifiers.
 
+mod account;
+mod account_key;
+mod authorization;
+mod challenge;
+mod client;
+mod directory;
+mod error;
+mod jws;
+mod nonce;
 mod options;
+mod order;
+mod pace;
+mod printable;
+mod problem;
+mod retry_after;
+mod transport;
+mod wait;
 
+pub use account::{Account, AccountStatus};
+pub use account_key::{AccountKey, AccountKeyError, Algorithm};
+pub use authorization::{Authorization, AuthorizationStatus};
+pub use challenge::{Challenge, ChallengeKind, ChallengeStatus, Token, TokenError};
+pub use client::{Client, Counters};
+pub use directory::{Directory, Meta};
+pub use error::{Error, Fault, Operation, Retry};
 pub use options::{DEFAULT_REQUEST_TIMEOUT, Options};
+pub use order::{FailedAuthorization, NewOrder, Order, OrderStatus};
+pub use problem::{Problem, ProblemKind, Subproblem};
+pub use transport::SetupError;
+
+use std::time::Duration;
+
+/// A resource as the CA showed it, and when it wants to be asked again.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Polled<T> {
+    /// What it showed.
+    pub value: T,
+    /// Retry-After (RFC 9110 10.2.3), from now, at most a week; `None` when the CA did not say.
+    pub retry_after: Option<Duration>,
+}

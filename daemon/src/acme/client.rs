@@ -1,0 +1,265 @@
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+
+use serde::de::DeserializeOwned;
+use tokio::{sync::Mutex, time::Instant};
+
+use super::{
+    Directory, Error, Fault, Operation, Options, Polled, ProblemKind, SetupError,
+    jws::{self, Payload, Signer},
+    nonce::{Nonce, NoncePool},
+    pace::Typical,
+    transport::{Exchange, Reply, Transport},
+};
+use crate::clock::Clock;
+
+/// Tries of one request while the CA rejects nonces. At nine rejections in ten, one
+/// request in 10^11 fails.
+const MAX_NONCE_TRIES: u32 = 250;
+/// Tries without a pause: more rejections than this mean a CA in trouble, not bad luck.
+const EAGER_NONCE_TRIES: u32 = 16;
+/// Each further try waits this much longer than the one before, up to [`MAX_NONCE_PAUSE`].
+const NONCE_PAUSE: Duration = Duration::from_millis(2);
+const MAX_NONCE_PAUSE: Duration = Duration::from_millis(100);
+/// Addresses may move (RFC 8555 names no lifetime); a day is often enough to look.
+const DIRECTORY_AGE: Duration = Duration::from_secs(24 * 3600);
+
+/// One CA: connections, directory, nonces and what was learned of its speed. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Client(Arc<Shared>);
+
+#[derive(Debug)]
+struct Shared {
+    options: Options,
+    clock: Arc<dyn Clock>,
+    transport: Transport,
+    directory: Mutex<Option<(Instant, Arc<Directory>)>>,
+    nonces: NoncePool,
+    validation: Typical,
+    issuance: Typical,
+    requests: AtomicU64,
+    rejected_nonces: AtomicU64,
+}
+
+/// What a client has sent since it was made.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counters {
+    /// All requests.
+    pub requests: u64,
+    /// Those that were sent again because of `badNonce`.
+    pub rejected_nonces: u64,
+}
+
+impl Client {
+    /// Prepares to speak to the CA; sends nothing. Reads the file of trust roots and the
+    /// system's roots, some 20 ms of CPU: make one client for each CA and keep it.
+    ///
+    /// # Errors
+    /// When the directory is not https, or the trust roots cannot be used.
+    pub fn open(options: Options, clock: Arc<dyn Clock>) -> Result<Self, SetupError> {
+        let transport = Transport::open(&options)?;
+        Ok(Client(Arc::new(Shared {
+            options,
+            clock,
+            transport,
+            directory: Mutex::default(),
+            nonces: NoncePool::default(),
+            validation: Typical::default(),
+            issuance: Typical::default(),
+            requests: AtomicU64::default(),
+            rejected_nonces: AtomicU64::default(),
+        })))
+    }
+
+    /// What the client was made with.
+    pub fn options(&self) -> &Options {
+        &self.0.options
+    }
+
+    /// What was sent so far.
+    pub fn counters(&self) -> Counters {
+        Counters {
+            requests: self.0.requests.load(Ordering::Relaxed),
+            rejected_nonces: self.0.rejected_nonces.load(Ordering::Relaxed),
+        }
+    }
+
+    /// The CA's directory (RFC 8555 7.1.1): asked for once, then once a day. When the daily
+    /// look fails the old one stays good.
+    ///
+    /// # Errors
+    /// When there is none yet and the CA does not give it.
+    pub async fn directory(&self) -> Result<Arc<Directory>, Error> {
+        // held across the request, so that many orders at start ask once
+        let mut cached = self.0.directory.lock().await;
+        if let Some((since, directory)) = &*cached
+            && since.elapsed() < DIRECTORY_AGE
+        {
+            return Ok(Arc::clone(directory));
+        }
+        let directory = match (self.fetch_directory().await, &*cached) {
+            (Ok(directory), _) => Arc::new(directory),
+            (Err(error), Some((_, old))) => {
+                tracing::warn!(ca = %self.0.options.name, %error, "The old directory of the CA stays in use");
+                Arc::clone(old)
+            }
+            (Err(error), None) => return Err(error),
+        };
+        *cached = Some((Instant::now(), Arc::clone(&directory)));
+        Ok(directory)
+    }
+
+    async fn fetch_directory(&self) -> Result<Directory, Error> {
+        let url = self.0.options.directory.as_str();
+        self.count();
+        let exchange = self
+            .0
+            .transport
+            .get(Operation::Directory, url, self.clock().now())
+            .await;
+        let reply = self.keep_nonce(exchange)?;
+        decode(Operation::Directory, url, &reply)
+    }
+
+    /// Sends a signed request and reads a resource.
+    pub(super) async fn fetch<T: DeserializeOwned>(
+        &self,
+        operation: Operation,
+        url: &str,
+        signer: Signer<'_>,
+        payload: Payload,
+    ) -> Result<Polled<T>, Error> {
+        let reply = self.post(operation, url, signer, payload).await?;
+        Ok(Polled {
+            value: decode(operation, url, &reply)?,
+            retry_after: reply.retry_after,
+        })
+    }
+
+    /// Sends a signed request (RFC 8555 6.2), again and again while the CA rejects the nonce.
+    ///
+    /// RFC 8555 6.5: "an error response [...] MUST include a Replay-Nonce header field with a
+    /// fresh nonce that the server will accept in a retry of the original query". Nothing else
+    /// is retried here: a request without an answer may have been carried out.
+    pub(super) async fn post(
+        &self,
+        operation: Operation,
+        url: &str,
+        signer: Signer<'_>,
+        payload: Payload,
+    ) -> Result<Reply, Error> {
+        let failed = |fault| Error::new(operation, url, fault);
+        let mut fresh = None;
+        for tries in 0..MAX_NONCE_TRIES {
+            let nonce = match fresh.take() {
+                Some(nonce) => nonce,
+                None => self.nonce().await?,
+            };
+            let body = jws::sign(signer, nonce, url, &payload).map_err(|error| failed(Fault::Sign(error)))?;
+            self.count();
+            let mut exchange = self
+                .0
+                .transport
+                .post(operation, url, body, self.clock().now())
+                .await;
+            if !rejects_nonce(&exchange) {
+                return self.keep_nonce(exchange);
+            }
+            self.0.rejected_nonces.fetch_add(1, Ordering::Relaxed);
+            tracing::debug!(ca = %self.0.options.name, %operation, tries, "The CA rejected a nonce");
+            fresh = exchange.nonce.take();
+            if let Some(pause) = nonce_pause(tries) {
+                tokio::time::sleep(pause).await;
+            }
+        }
+        Err(failed(Fault::Nonces {
+            tries: MAX_NONCE_TRIES,
+        }))
+    }
+
+    /// One from an earlier answer, else a new one (RFC 8555 7.2).
+    async fn nonce(&self) -> Result<Nonce, Error> {
+        if let Some(nonce) = self.0.nonces.take() {
+            return Ok(nonce);
+        }
+        let directory = self.directory().await?;
+        // the directory's answer may have brought one
+        if let Some(nonce) = self.0.nonces.take() {
+            return Ok(nonce);
+        }
+        let url = &directory.new_nonce;
+        self.count();
+        let exchange = self
+            .0
+            .transport
+            .head(Operation::NewNonce, url, self.clock().now())
+            .await;
+        exchange.result?;
+        exchange
+            .nonce
+            .ok_or_else(|| Error::new(Operation::NewNonce, url, Fault::Header("Replay-Nonce")))
+    }
+
+    fn keep_nonce(&self, exchange: Exchange) -> Result<Reply, Error> {
+        if let Some(nonce) = exchange.nonce {
+            self.0.nonces.put(nonce);
+        }
+        exchange.result
+    }
+
+    fn count(&self) {
+        self.0.requests.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(super) fn clock(&self) -> &dyn Clock {
+        &*self.0.clock
+    }
+
+    pub(super) fn validation_time(&self) -> &Typical {
+        &self.0.validation
+    }
+
+    pub(super) fn issuance_time(&self) -> &Typical {
+        &self.0.issuance
+    }
+}
+
+/// The pause after a number of rejections, less one.
+fn nonce_pause(tries: u32) -> Option<Duration> {
+    let late = tries.checked_sub(EAGER_NONCE_TRIES)? + 1;
+    Some((NONCE_PAUSE * late).min(MAX_NONCE_PAUSE))
+}
+
+fn rejects_nonce(exchange: &Exchange) -> bool {
+    let problem = exchange.result.as_ref().err().and_then(Error::problem);
+    problem.is_some_and(|problem| problem.kind == ProblemKind::BadNonce)
+}
+
+/// Reads an answer as JSON. The path of a fault is looked for only when there is one.
+pub(super) fn decode<T: DeserializeOwned>(
+    operation: Operation,
+    url: &str,
+    reply: &Reply,
+) -> Result<T, Error> {
+    serde_json::from_slice(&reply.body).map_err(|_| {
+        let reason =
+            serde_path_to_error::deserialize::<_, T>(&mut serde_json::Deserializer::from_slice(&reply.body))
+                .err()
+                .map_or_else(
+                    || "characters after its end".to_owned(),
+                    |error| error.to_string(),
+                );
+        Error::new(
+            operation,
+            url,
+            Fault::Malformed {
+                reason: super::printable::printable(&reason, 300),
+            },
+        )
+    })
+}

@@ -1,0 +1,322 @@
+use std::{error::Error as _, fmt, time::Duration};
+
+use jiff::Timestamp;
+use openssl::error::ErrorStack;
+
+use super::{Problem, ProblemKind};
+
+/// What a paused or exhausted limit without Retry-After asks for: Let's Encrypt's
+/// paused names need a person, and its slowest limits refill about once a day.
+const RATE_LIMITED_WAIT: Duration = Duration::from_secs(24 * 3600);
+
+/// What was asked of the CA.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Operation {
+    /// RFC 8555 7.1.1.
+    Directory,
+    /// RFC 8555 7.2.
+    NewNonce,
+    /// RFC 8555 7.3.
+    NewAccount,
+    /// RFC 8555 7.4.
+    NewOrder,
+    /// RFC 8555 7.4: a look at an order.
+    Order,
+    /// RFC 8555 7.5: a look at an authorization.
+    Authorization,
+    /// RFC 8555 7.5.2.
+    DeactivateAuthorization,
+    /// RFC 8555 7.5.1: the answer to a challenge.
+    Challenge,
+    /// RFC 8555 7.4: the certificate request.
+    Finalize,
+    /// RFC 8555 7.4.2.
+    Certificate,
+}
+
+impl fmt::Display for Operation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Operation::Directory => "directory",
+            Operation::NewNonce => "newNonce",
+            Operation::NewAccount => "newAccount",
+            Operation::NewOrder => "newOrder",
+            Operation::Order => "order",
+            Operation::Authorization => "authorization",
+            Operation::DeactivateAuthorization => "deactivation of an authorization",
+            Operation::Challenge => "challenge",
+            Operation::Finalize => "finalize",
+            Operation::Certificate => "certificate",
+        })
+    }
+}
+
+/// A request that failed: what, where, why.
+#[derive(Debug, thiserror::Error)]
+#[error("{operation} at {url}: {fault}")]
+pub struct Error {
+    /// What was asked.
+    pub operation: Operation,
+    /// Who was asked.
+    pub url: String,
+    /// What went wrong.
+    pub fault: Fault,
+}
+
+/// Why a request failed.
+#[derive(Debug, thiserror::Error)]
+pub enum Fault {
+    /// No answer, or half of one.
+    #[error("{}", causes(.0))]
+    Network(reqwest::Error),
+    /// Nothing within the configured time.
+    #[error("no answer within {} s", .0.as_secs_f32())]
+    Timeout(Duration),
+    /// An address that is not `https`, from a CA that is.
+    #[error("the address is not https, so it is not used")]
+    Insecure,
+    /// Text that is no address.
+    #[error("the address cannot be parsed: {0}")]
+    Address(url::ParseError),
+    /// A redirection: a signed request is valid for one address only.
+    #[error("the server answered {status} and points to {}; if the CA has moved, configure its new directory", .location.as_deref().unwrap_or("nowhere"))]
+    Redirect {
+        /// 3xx.
+        status: u16,
+        /// Where to.
+        location: Option<String>,
+    },
+    /// A body over the limit.
+    #[error("the answer is longer than {limit} octets")]
+    TooLong {
+        /// The limit in octets.
+        limit: usize,
+    },
+    /// The CA said no, in a problem document.
+    #[error("the CA said {problem} ({status}){}", later(.retry_at.as_ref()))]
+    Refused {
+        /// HTTP status.
+        status: u16,
+        /// Its reasons. Boxed: every result has room for an error.
+        problem: Box<Problem>,
+        /// Retry-After, if there was one.
+        retry_after: Option<Duration>,
+        /// The same as a moment.
+        retry_at: Option<Timestamp>,
+    },
+    /// An error status without a problem document: a proxy, a load balancer, an outage.
+    #[error("the server answered {status}{}{}", excerpt_of(.excerpt), later(.retry_at.as_ref()))]
+    Status {
+        /// HTTP status.
+        status: u16,
+        /// The beginning of the body, safe to print.
+        excerpt: String,
+        /// Retry-After, if there was one.
+        retry_after: Option<Duration>,
+        /// The same as a moment.
+        retry_at: Option<Timestamp>,
+    },
+    /// Success with a body that is not what RFC 8555 says.
+    #[error("the answer is not what RFC 8555 says: {reason}")]
+    Malformed {
+        /// Where in the answer and what.
+        reason: String,
+    },
+    /// Success without a header that has to be there.
+    #[error("the answer has no usable {0} header")]
+    Header(&'static str),
+    /// The CA rejected every nonce that it gave.
+    #[error("the CA rejected {tries} nonces in a row")]
+    Nonces {
+        /// How many were tried.
+        tries: u32,
+    },
+    /// The operator did not agree to the terms of service.
+    #[error(
+        "the CA `{ca}` wants you to agree to its terms{}: read them and write `agree-terms: true` in its configuration",
+        .terms.as_deref().map(|url| format!(" at {url}")).unwrap_or_default()
+    )]
+    TermsNotAgreed {
+        /// Its key in the configuration.
+        ca: String,
+        /// Where the terms are; `None` when the CA names none.
+        terms: Option<String>,
+    },
+    /// The CA takes accounts only with an external binding (RFC 8555 7.3.4).
+    #[error(
+        "the CA gives accounts only to those it knows already (external account binding), which is not supported"
+    )]
+    BindingRequired,
+    /// The account exists but was deactivated or revoked.
+    #[error("the account {account} is {status}")]
+    AccountClosed {
+        /// Its address.
+        account: String,
+        /// Its status.
+        status: String,
+    },
+    /// The wait ended before the CA came to a result.
+    #[error("still {status} at the end of the time given; ask again in {} s", .retry_after.as_secs_f32())]
+    Unfinished {
+        /// Status at the last look.
+        status: String,
+        /// When another look is welcome.
+        retry_after: Duration,
+    },
+    /// OpenSSL could not sign.
+    #[error("openssl cannot sign the request: {0}")]
+    Sign(#[from] ErrorStack),
+}
+
+/// Which kind of patience helps.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Retry {
+    /// The same request again, after a short back-off (seconds, doubling): a passing fault.
+    Backoff,
+    /// The same request again, not before this long from now: the CA said so.
+    After(Duration),
+    /// Not this request: this attempt is lost. A new order under the long back-off.
+    NextCycle,
+    /// Nothing, until a person changes something.
+    Never,
+}
+
+impl Error {
+    pub(super) fn new(operation: Operation, url: &str, fault: Fault) -> Self {
+        Error {
+            operation,
+            url: url.to_owned(),
+            fault,
+        }
+    }
+
+    /// Which kind of patience helps.
+    pub fn retry(&self) -> Retry {
+        match &self.fault {
+            Fault::Network(_) | Fault::Timeout(_) | Fault::Nonces { .. } => Retry::Backoff,
+            Fault::Unfinished { retry_after, .. } => Retry::After(*retry_after),
+            Fault::Refused {
+                status,
+                problem,
+                retry_after,
+                ..
+            } => refused(self.operation, *status, &problem.kind, *retry_after),
+            Fault::Status {
+                status, retry_after, ..
+            } => by_status(*status, *retry_after),
+            // may be a half-deployed CA, so it is worth another try, but not a quick one
+            Fault::Malformed { .. }
+            | Fault::Header(_)
+            | Fault::TooLong { .. }
+            | Fault::Redirect { .. }
+            | Fault::Insecure
+            | Fault::Address(_)
+            | Fault::Sign(_) => Retry::NextCycle,
+            Fault::TermsNotAgreed { .. } | Fault::BindingRequired | Fault::AccountClosed { .. } => {
+                Retry::Never
+            }
+        }
+    }
+
+    /// The CA's reasons, where it gave some.
+    pub fn problem(&self) -> Option<&Problem> {
+        match &self.fault {
+            Fault::Refused { problem, .. } => Some(problem),
+            _ => None,
+        }
+    }
+
+    /// True when the CA does not know the account, or has closed it: no request with this
+    /// account will succeed. (A deactivated account is also refused as `unauthorized`, which
+    /// means many things; an `onlyReturnExisting` look-up tells.)
+    pub fn is_account_gone(&self) -> bool {
+        match &self.fault {
+            Fault::Refused { problem, .. } => problem.kind == ProblemKind::AccountDoesNotExist,
+            Fault::AccountClosed { .. } => true,
+            _ => false,
+        }
+    }
+}
+
+fn refused(operation: Operation, status: u16, kind: &ProblemKind, retry_after: Option<Duration>) -> Retry {
+    match kind {
+        ProblemKind::RateLimited => Retry::After(retry_after.unwrap_or(RATE_LIMITED_WAIT)),
+        ProblemKind::ServerInternal => retry_after.map_or(Retry::Backoff, Retry::After),
+        // the order is read again, then finalized again
+        ProblemKind::OrderNotReady | ProblemKind::BadNonce => {
+            retry_after.map_or(Retry::Backoff, Retry::After)
+        }
+        // the CA's policy, the configuration or the account must change
+        ProblemKind::AccountDoesNotExist
+        | ProblemKind::AlreadyRevoked
+        | ProblemKind::BadCsr
+        | ProblemKind::BadPublicKey
+        | ProblemKind::BadRevocationReason
+        | ProblemKind::BadSignatureAlgorithm
+        | ProblemKind::ExternalAccountRequired
+        | ProblemKind::InvalidContact
+        | ProblemKind::InvalidProfile
+        | ProblemKind::RejectedIdentifier
+        | ProblemKind::UnsupportedContact
+        | ProblemKind::UnsupportedIdentifier
+        | ProblemKind::UserActionRequired => Retry::Never,
+        // of an account it means that it may not; of an order, that a name is not proved any more
+        ProblemKind::Unauthorized => match operation {
+            Operation::NewAccount | Operation::NewOrder => Retry::Never,
+            _ => Retry::NextCycle,
+        },
+        ProblemKind::AlreadyReplaced
+        | ProblemKind::Caa
+        | ProblemKind::Compound
+        | ProblemKind::Connection
+        | ProblemKind::Dns
+        | ProblemKind::IncorrectResponse
+        | ProblemKind::Tls => Retry::NextCycle,
+        // our mistake, or an address that has gone: a new order has new ones
+        ProblemKind::Malformed | ProblemKind::Other(_) => by_status(status, retry_after),
+    }
+}
+
+fn by_status(status: u16, retry_after: Option<Duration>) -> Retry {
+    match status {
+        408 | 425 | 429 | 500..=599 => retry_after.map_or(Retry::Backoff, Retry::After),
+        _ => Retry::NextCycle,
+    }
+}
+
+/// reqwest's own text stops at "error sending request"; the reason is below it.
+fn causes(error: &reqwest::Error) -> String {
+    let mut text = match error {
+        error if error.is_connect() => "cannot connect".to_owned(),
+        error if error.is_body() || error.is_decode() => "the answer broke off".to_owned(),
+        _ => "the request failed".to_owned(),
+    };
+    let mut next = error.source();
+    while let Some(cause) = next {
+        let words = cause.to_string();
+        // several layers repeat the words of the one below
+        if !words.is_empty() && !text.ends_with(&words) {
+            text.push_str(": ");
+            text.push_str(&words);
+        }
+        next = cause.source();
+    }
+    text
+}
+
+fn later(retry_at: Option<&Timestamp>) -> String {
+    retry_at
+        .map(|moment| format!("; retry not before {moment:.0}"))
+        .unwrap_or_default()
+}
+
+fn excerpt_of(excerpt: &str) -> String {
+    if excerpt.is_empty() {
+        String::new()
+    } else {
+        format!(": {excerpt}")
+    }
+}
+
+#[cfg(test)]
+mod tests;

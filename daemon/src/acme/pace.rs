@@ -1,0 +1,156 @@
+//! When to look again.
+
+use std::{
+    sync::atomic::{AtomicU64, Ordering},
+    time::Duration,
+};
+
+/// Guess for a CA that is not known yet.
+const FIRST_GUESS: Duration = Duration::from_millis(50);
+/// Guesses stay in these bounds: below, the look itself takes longer; above, the CA says
+/// Retry-After or a look costs little.
+const SHORTEST: Duration = Duration::from_millis(5);
+const LONGEST: Duration = Duration::from_secs(10);
+/// Looks after the first one, without Retry-After: doubling from here to there.
+const SECOND_LOOK: Duration = Duration::from_millis(250);
+const SLOWEST_LOOK: Duration = Duration::from_secs(5);
+
+/// How long a CA takes for something, learned from looking.
+///
+/// A look too early costs a whole Retry-After (three seconds at Boulder), one too late its
+/// lateness. So the guess aims at a time by which nearly all are done: it falls slowly
+/// while looks succeed and rises at once when one was too early.
+#[derive(Debug)]
+pub(super) struct Typical(AtomicU64);
+
+impl Default for Typical {
+    fn default() -> Self {
+        Typical(AtomicU64::new(micros(FIRST_GUESS)))
+    }
+}
+
+impl Typical {
+    pub(super) fn guess(&self) -> Duration {
+        Duration::from_micros(self.0.load(Ordering::Relaxed))
+    }
+
+    /// A look after `used` found it done. Many at once lower the guess once.
+    pub(super) fn done_within(&self, used: Duration) {
+        let lower = micros((used * 31 / 32).max(SHORTEST));
+        self.0.fetch_min(lower, Ordering::Relaxed);
+    }
+
+    /// A look after `used` was too early. Many at once raise the guess once.
+    pub(super) fn not_within(&self, used: Duration) {
+        let higher = micros((used * 3 / 2 + SHORTEST).min(LONGEST));
+        self.0.fetch_max(higher, Ordering::Relaxed);
+    }
+}
+
+fn micros(duration: Duration) -> u64 {
+    u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)
+}
+
+/// The waits between looks at one thing.
+#[derive(Debug)]
+pub(super) struct Pace {
+    first: Option<Duration>,
+    next: Duration,
+}
+
+impl Pace {
+    /// The first look after `first`.
+    pub(super) fn new(first: Duration) -> Self {
+        Pace {
+            first: Some(first),
+            next: SECOND_LOOK,
+        }
+    }
+
+    /// The wait until the next look: never shorter than Retry-After.
+    pub(super) fn wait(&mut self, retry_after: Option<Duration>) -> Duration {
+        let own = self.first.take().unwrap_or_else(|| {
+            let wait = self.next;
+            self.next = (wait * 2).min(SLOWEST_LOOK);
+            wait
+        });
+        // with Retry-After our own slowness is not needed
+        match retry_after {
+            Some(asked) if asked >= SECOND_LOOK => asked,
+            Some(asked) => own.max(asked),
+            None => own,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn ms(millis: u64) -> Duration {
+        Duration::from_millis(millis)
+    }
+
+    #[test]
+    fn the_first_look_is_at_the_learned_time_and_later_ones_back_off() {
+        let mut pace = Pace::new(ms(50));
+        let waits: Vec<_> = (0..8).map(|_| pace.wait(None).as_millis()).collect();
+        assert_eq!(waits, [50, 250, 500, 1000, 2000, 4000, 5000, 5000]);
+    }
+
+    #[test]
+    fn retry_after_is_obeyed_and_zero_is_no_licence_to_flood() {
+        let mut pace = Pace::new(ms(50));
+        assert_eq!(pace.wait(Some(ms(3000))), ms(3000));
+        assert_eq!(pace.wait(Some(Duration::ZERO)), ms(250));
+        assert_eq!(pace.wait(Some(Duration::ZERO)), ms(500));
+    }
+
+    #[test]
+    fn the_guess_settles_above_what_the_ca_needs() {
+        let typical = Typical::default();
+        let needed = ms(120);
+        let mut misses = 0;
+        for _ in 0..500 {
+            let guess = typical.guess();
+            if guess < needed {
+                misses += 1;
+                typical.not_within(guess);
+            } else {
+                typical.done_within(guess);
+            }
+        }
+        assert!(misses < 50, "{misses} of 500 looks were too early");
+        assert!(typical.guess() < needed * 2);
+    }
+
+    #[test]
+    fn a_burst_of_early_looks_counts_once() {
+        let typical = Typical::default();
+        for _ in 0..16 {
+            typical.not_within(ms(50));
+        }
+        assert_eq!(typical.guess(), ms(80));
+    }
+
+    proptest! {
+        #[test]
+        fn guesses_stay_in_bounds(steps in prop::collection::vec((any::<bool>(), 0_u64..1_000_000), 0..100)) {
+            let typical = Typical::default();
+            for (done, used) in steps {
+                if done { typical.done_within(ms(used)) } else { typical.not_within(ms(used)) }
+                prop_assert!((SHORTEST..=LONGEST).contains(&typical.guess()));
+            }
+        }
+
+        #[test]
+        fn no_look_is_before_retry_after(asked in prop::collection::vec(prop::option::of(0_u64..100_000), 1..20)) {
+            let mut pace = Pace::new(ms(50));
+            for asked in asked {
+                prop_assert!(pace.wait(asked.map(ms)) >= ms(asked.unwrap_or(0)));
+            }
+        }
+    }
+}

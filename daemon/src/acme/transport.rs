@@ -1,0 +1,294 @@
+//! HTTP to one CA, with every answer bounded in time and size.
+
+use std::{io, path::PathBuf, time::Duration};
+
+use jiff::Timestamp;
+use reqwest::{
+    Certificate, Method, StatusCode,
+    header::{self, HeaderMap, HeaderName, HeaderValue},
+    redirect, tls,
+};
+use url::Url;
+
+use super::{Error, Fault, Operation, Options, Problem, nonce::Nonce, printable::printable, retry_after};
+
+/// RFC 8555 6.1: "ACME clients MUST send a User-Agent header field".
+const USER_AGENT: &str = concat!(
+    env!("CARGO_PKG_NAME"),
+    "/",
+    env!("CARGO_PKG_VERSION"),
+    " (+",
+    env!("CARGO_PKG_REPOSITORY"),
+    ")"
+);
+/// Longest body read. A chain has under 40 KiB, an order of a hundred names under 30.
+pub(super) const MAX_BODY: usize = 1024 * 1024;
+/// Longest file of trust roots.
+const MAX_ROOTS: u64 = 4 * 1024 * 1024;
+/// A server that does not take a connection in this time will not do so later.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+/// Issuance comes in bursts; between them neither side should hold a connection.
+const IDLE_CONNECTION: Duration = Duration::from_secs(60);
+/// A silent HTTP/2 connection is probed while requests wait on it, else they would all
+/// run into their timeouts on a connection that a firewall has forgotten.
+const PROBE_INTERVAL: Duration = Duration::from_secs(10);
+/// Characters of an unexpected body shown to the operator.
+const EXCERPT: usize = 200;
+
+const REPLAY_NONCE: HeaderName = HeaderName::from_static("replay-nonce");
+const JOSE: HeaderValue = HeaderValue::from_static("application/jose+json");
+
+/// Why a client for a CA cannot be made: the configuration or a file must change.
+#[derive(Debug, thiserror::Error)]
+pub enum SetupError {
+    /// Not `https`, and not `http` on this machine.
+    #[error("the directory {0} is not https; http is allowed on loopback only")]
+    InsecureDirectory(Url),
+    /// The trust roots cannot be read.
+    #[error("cannot read the trust roots {}: {source}", .path.display())]
+    ReadRoots {
+        /// The configured file.
+        path: PathBuf,
+        /// What the system says.
+        source: io::Error,
+    },
+    /// The file holds no certificates in PEM form.
+    #[error("{} holds no certificates in PEM form that can be trust roots", .path.display())]
+    Roots {
+        /// The configured file.
+        path: PathBuf,
+    },
+    /// The HTTP client cannot be built.
+    #[error("cannot set up HTTPS: {0}")]
+    Http(#[from] reqwest::Error),
+}
+
+/// Connections to one CA.
+#[derive(Debug)]
+pub(super) struct Transport {
+    http: reqwest::Client,
+    timeout: Duration,
+    /// True when the directory itself is `http` on loopback.
+    plain: bool,
+    max_body: usize,
+}
+
+/// An answer with a status of success.
+#[derive(Debug)]
+pub(super) struct Reply {
+    pub(super) body: Vec<u8>,
+    pub(super) location: Option<String>,
+    pub(super) retry_after: Option<Duration>,
+}
+
+/// What every answer may bring, success or not.
+#[derive(Debug)]
+pub(super) struct Exchange {
+    pub(super) nonce: Option<Nonce>,
+    pub(super) result: Result<Reply, Error>,
+}
+
+impl Transport {
+    /// Reads the trust roots; the system's are trusted too, so that a CA may move from a
+    /// private certificate to a public one.
+    pub(super) fn open(options: &Options) -> Result<Self, SetupError> {
+        let plain = is_loopback_http(&options.directory);
+        if !plain && options.directory.scheme() != "https" {
+            return Err(SetupError::InsecureDirectory(options.directory.clone()));
+        }
+        let mut headers = HeaderMap::new();
+        headers.insert(header::ACCEPT_LANGUAGE, HeaderValue::from_static("en"));
+        let http = reqwest::Client::builder()
+            .user_agent(USER_AGENT)
+            .default_headers(headers)
+            .timeout(options.request_timeout)
+            .connect_timeout(options.request_timeout.min(CONNECT_TIMEOUT))
+            .redirect(redirect::Policy::none())
+            .referer(false)
+            .tls_version_min(tls::Version::TLS_1_2)
+            .tls_certs_merge(roots(options)?)
+            .pool_idle_timeout(IDLE_CONNECTION)
+            .http2_keep_alive_interval(PROBE_INTERVAL)
+            .http2_keep_alive_timeout(PROBE_INTERVAL)
+            .build()?;
+        Ok(Transport {
+            http,
+            timeout: options.request_timeout,
+            plain,
+            max_body: MAX_BODY,
+        })
+    }
+
+    pub(super) async fn get(&self, operation: Operation, url: &str, now: Timestamp) -> Exchange {
+        self.exchange(operation, Method::GET, url, None, now).await
+    }
+
+    pub(super) async fn head(&self, operation: Operation, url: &str, now: Timestamp) -> Exchange {
+        self.exchange(operation, Method::HEAD, url, None, now).await
+    }
+
+    pub(super) async fn post(
+        &self,
+        operation: Operation,
+        url: &str,
+        body: String,
+        now: Timestamp,
+    ) -> Exchange {
+        self.exchange(operation, Method::POST, url, Some(body), now).await
+    }
+
+    async fn exchange(
+        &self,
+        operation: Operation,
+        method: Method,
+        url: &str,
+        body: Option<String>,
+        now: Timestamp,
+    ) -> Exchange {
+        let mut nonce = None;
+        let result = self
+            .try_exchange(method, url, body, now, operation, &mut nonce)
+            .await;
+        Exchange {
+            nonce,
+            result: result.map_err(|fault| Error::new(operation, url, fault)),
+        }
+    }
+
+    async fn try_exchange(
+        &self,
+        method: Method,
+        url: &str,
+        body: Option<String>,
+        now: Timestamp,
+        operation: Operation,
+        nonce: &mut Option<Nonce>,
+    ) -> Result<Reply, Fault> {
+        let url = Url::parse(url).map_err(Fault::Address)?;
+        // a CA on https never has a reason to send us elsewhere, least of all to this machine
+        if url.scheme() != "https" && !(self.plain && is_loopback_http(&url)) {
+            return Err(Fault::Insecure);
+        }
+        let mut request = reqwest::Request::new(method, url);
+        if let Some(body) = body {
+            request.headers_mut().insert(header::CONTENT_TYPE, JOSE);
+            *request.body_mut() = Some(body.into());
+        }
+        if operation == Operation::Certificate {
+            // RFC 8555 7.4.2: the default format, and the only one that every CA has
+            let pem = HeaderValue::from_static("application/pem-certificate-chain");
+            request.headers_mut().insert(header::ACCEPT, pem);
+        }
+        let mut response = self
+            .http
+            .execute(request)
+            .await
+            .map_err(|error| self.network(error))?;
+        let status = response.status();
+        let headers = std::mem::take(response.headers_mut());
+        *nonce = text(&headers, &REPLAY_NONCE).and_then(Nonce::parse);
+        tracing::trace!(%operation, status = status.as_u16(), "The CA answered");
+        let body = self.read(response).await?;
+        answer(status, &headers, body, now)
+    }
+
+    async fn read(&self, mut response: reqwest::Response) -> Result<Vec<u8>, Fault> {
+        let announced = response.content_length().unwrap_or(0);
+        let limit = self.max_body;
+        if announced > limit as u64 {
+            return Err(Fault::TooLong { limit });
+        }
+        let mut body = Vec::with_capacity(announced as usize);
+        while let Some(chunk) = response.chunk().await.map_err(|error| self.network(error))? {
+            if body.len() + chunk.len() > limit {
+                return Err(Fault::TooLong { limit });
+            }
+            body.extend_from_slice(&chunk);
+        }
+        Ok(body)
+    }
+
+    fn network(&self, error: reqwest::Error) -> Fault {
+        if error.is_timeout() && !error.is_connect() {
+            Fault::Timeout(self.timeout)
+        } else {
+            // the error that carries it names the address already
+            Fault::Network(error.without_url())
+        }
+    }
+}
+
+fn answer(status: StatusCode, headers: &HeaderMap, body: Vec<u8>, now: Timestamp) -> Result<Reply, Fault> {
+    let retry_after = text(headers, &header::RETRY_AFTER)
+        .and_then(|value| retry_after::parse(value, text(headers, &header::DATE), now));
+    let location = || text(headers, &header::LOCATION).map(str::to_owned);
+    if status.is_success() {
+        return Ok(Reply {
+            body,
+            location: location(),
+            retry_after,
+        });
+    }
+    let retry_at = retry_after.and_then(|wait| now.checked_add(wait).ok());
+    let status = status.as_u16();
+    if (300..400).contains(&status) {
+        return Err(Fault::Redirect {
+            status,
+            location: location().map(|text| printable(&text, EXCERPT)),
+        });
+    }
+    Err(match Problem::parse(&body) {
+        Some(problem) => Fault::Refused {
+            status,
+            problem: Box::new(problem),
+            retry_after,
+            retry_at,
+        },
+        None => {
+            let excerpt = printable(
+                &String::from_utf8_lossy(&body[..body.len().min(8 * EXCERPT)]),
+                EXCERPT,
+            );
+            Fault::Status {
+                status,
+                excerpt,
+                retry_after,
+                retry_at,
+            }
+        }
+    })
+}
+
+fn text<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a str> {
+    headers.get(name)?.to_str().ok()
+}
+
+fn roots(options: &Options) -> Result<Vec<Certificate>, SetupError> {
+    let Some(path) = &options.ca_file else {
+        return Ok(Vec::new());
+    };
+    let read = || {
+        if std::fs::metadata(path)?.len() > MAX_ROOTS {
+            return Err(io::Error::new(io::ErrorKind::FileTooLarge, "over 4 MiB"));
+        }
+        std::fs::read(path)
+    };
+    let pem = read().map_err(|source| SetupError::ReadRoots {
+        path: path.clone(),
+        source,
+    })?;
+    match Certificate::from_pem_bundle(&pem) {
+        Ok(roots) if !roots.is_empty() => Ok(roots),
+        _ => Err(SetupError::Roots { path: path.clone() }),
+    }
+}
+
+fn is_loopback_http(url: &Url) -> bool {
+    url.scheme() == "http"
+        && match url.host() {
+            Some(url::Host::Domain(name)) => name == "localhost",
+            Some(url::Host::Ipv4(address)) => address.is_loopback(),
+            Some(url::Host::Ipv6(address)) => address.is_loopback(),
+            None => false,
+        }
+}
