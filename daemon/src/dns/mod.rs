@@ -1,5 +1,196 @@
 //! DNS as the CA will see it: who is authoritative, and does it show the record.
+//!
+//! [`Dns::locate`] finds where a challenge record belongs; [`Dns::wait_visible`]
+//! waits until every authoritative server shows it. Recursive resolvers are
+//! asked for zone cuts and server addresses only, never at or below a challenge
+//! name: they would remember that it does not exist.
 
+mod answer;
+mod authority;
+mod cache;
+mod consult;
+mod failure;
+mod locate;
+mod location;
 mod options;
+mod propagation;
+mod question;
+mod resolv_conf;
+mod resolver;
+mod transport;
+mod zone;
 
-pub use options::{Authority, DEFAULT_PROPAGATION_TIMEOUT, DEFAULT_QUERY_TIMEOUT, Options, ZoneOptions};
+use std::{net::SocketAddr, sync::Arc, time::Duration};
+
+use futures_util::future::join_all;
+use tokio::time::Instant;
+
+pub use answer::Answer;
+pub use failure::{Failure, Malformation, QueryError, Rcode};
+pub use location::{LocateError, Location, Retry, Server, Unresolved};
+pub use options::{
+    Authority, DEFAULT_PROPAGATION_TIMEOUT, DEFAULT_QUERY_TIMEOUT, NAME_SERVER_PORT, Options, ZoneOptions,
+};
+pub use propagation::{
+    DEFAULT_CAP, DEFAULT_FLOOR, NotVisible, Pace, Progress, Report, SHOWN, Sighting, Standing, Wanted,
+};
+pub use question::{Kind, Question};
+pub use resolver::ResolverError;
+pub use transport::{Network, Transport};
+
+use crate::types::DnsName;
+use locate::Locator;
+
+/// Query timeouts that one [`Dns::locate`] may take in all: a walk up the tree,
+/// name servers, addresses, aliases and their zones, with some of them dead.
+const LOCATE_TIMEOUTS: u32 = 8;
+
+/// Answers questions about challenge records. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Dns {
+    locator: Arc<Locator>,
+}
+
+/// Why the options cannot work.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum SetupError {
+    /// No answer can arrive in no time.
+    #[error("query-timeout is zero; answers take time: use 1s or more")]
+    NoTime,
+    /// A server on port 0.
+    #[error("the server {0} has port 0; DNS servers listen on 53")]
+    NoPort(SocketAddr),
+}
+
+/// What one server shows at a name.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ServerTxt {
+    /// The server's name; `None` when it is configured by address.
+    pub server: Option<DnsName>,
+    /// The address asked.
+    pub address: SocketAddr,
+    /// Its TXT values, each with its strings joined, octets outside printable
+    /// ASCII as `\DDD`.
+    pub values: Result<Vec<String>, QueryError>,
+}
+
+impl Dns {
+    /// Over the network.
+    ///
+    /// # Errors
+    /// When the options cannot work, whatever the network does. Nothing is asked yet.
+    pub fn new(options: Options) -> Result<Self, SetupError> {
+        Dns::over(Arc::new(Network), options)
+    }
+
+    /// Over another transport: the seam for tests.
+    ///
+    /// # Errors
+    /// As [`Dns::new`].
+    pub fn over(transport: Arc<dyn Transport>, options: Options) -> Result<Self, SetupError> {
+        if options.query_timeout.is_zero() {
+            return Err(SetupError::NoTime);
+        }
+        let configured = options.zones.values().flat_map(|zone| &zone.authorities);
+        let addresses = configured.filter_map(|authority| match authority {
+            Authority::Address(address) => Some(address),
+            Authority::Host(..) => None,
+        });
+        if let Some(address) = addresses
+            .chain(&options.resolvers)
+            .find(|address| address.port() == 0)
+        {
+            return Err(SetupError::NoPort(*address));
+        }
+        let timeout = options.query_timeout;
+        let resolvers = resolver::Resolvers::new(Arc::clone(&transport), &options.resolvers, timeout);
+        let zones = zone::Zones::new(resolvers, options.zones, options.name_server_port);
+        Ok(Dns {
+            locator: Arc::new(Locator {
+                transport,
+                zones,
+                timeout,
+            }),
+        })
+    }
+
+    /// Finds the zone and servers for the record that the CA will look up at
+    /// `challenge_name`. Zone cuts and server addresses are remembered for their
+    /// TTL and at most a minute; aliases and delegations of the name itself never.
+    ///
+    /// # Errors
+    /// When the place cannot be told for sure; within 8 query timeouts.
+    pub async fn locate(&self, challenge_name: &DnsName) -> Result<Location, LocateError> {
+        let waited = self.locator.timeout * LOCATE_TIMEOUTS;
+        tokio::time::timeout(waited, self.locator.locate(challenge_name))
+            .await
+            .unwrap_or_else(|_| {
+                Err(LocateError::Deadline {
+                    name: challenge_name.clone(),
+                    waited,
+                })
+            })
+    }
+
+    /// Waits until every authoritative server of every location shows every value,
+    /// twice in a row, on every address that can be reached at all. Calls
+    /// `on_progress` at each change. Cancelled by dropping.
+    ///
+    /// # Errors
+    /// When that has not happened by `deadline`; names each server that lags.
+    pub async fn wait_visible(
+        &self,
+        wanted: &[Wanted],
+        pace: Pace,
+        deadline: Instant,
+        on_progress: impl FnMut(Progress) + Send,
+    ) -> Result<Report, NotVisible> {
+        let Locator {
+            transport, timeout, ..
+        } = &*self.locator;
+        propagation::wait_visible(&**transport, *timeout, wanted, pace, deadline, on_progress).await
+    }
+
+    /// What each authoritative server shows at the owner name now, asked once.
+    pub async fn txt(&self, location: &Location) -> Vec<ServerTxt> {
+        let Locator {
+            transport, timeout, ..
+        } = &*self.locator;
+        let question = &Question::authoritative(location.owner.clone(), Kind::Txt);
+        let asked = location
+            .servers
+            .iter()
+            .flat_map(|server| server.addresses.iter().map(move |at| (server, *at)));
+        join_all(asked.map(|(server, address)| async move {
+            let values = txt_at(&**transport, address, question, *timeout).await;
+            ServerTxt {
+                server: server.name.clone(),
+                address,
+                values,
+            }
+        }))
+        .await
+    }
+}
+
+async fn txt_at(
+    transport: &dyn Transport,
+    server: SocketAddr,
+    question: &Question,
+    timeout: Duration,
+) -> Result<Vec<String>, QueryError> {
+    let answer = transport.ask(server, question, timeout).await?;
+    let failure = match answer.authoritative {
+        _ if !answer.is_conclusive() => Failure::Rcode(answer.rcode),
+        false => Failure::NotAuthoritative,
+        true => {
+            let values = answer.txt(&question.name);
+            return Ok(values.iter().map(|value| propagation::printable(value)).collect());
+        }
+    };
+    Err(QueryError {
+        server,
+        question: question.clone(),
+        failure,
+    })
+}

@@ -11,6 +11,9 @@ pub struct Options {
     pub query_timeout: Duration,
     /// What is known better than DNS tells, by zone apex.
     pub zones: BTreeMap<DnsName, ZoneOptions>,
+    /// Port of the name servers that NS records name: 53, except in a lab that
+    /// may not bind it.
+    pub name_server_port: u16,
     /// How long all servers together may take to show a record, unless the provider knows better.
     pub propagation_timeout: Duration,
 }
@@ -34,6 +37,8 @@ pub enum Authority {
 
 /// RFC 1035 4.2.1 lets clients retry after 5 s; two tries then fit into common zone look-up deadlines.
 pub const DEFAULT_QUERY_TIMEOUT: Duration = Duration::from_secs(5);
+/// RFC 1035 4.2.
+pub const NAME_SERVER_PORT: u16 = 53;
 /// Hosts that update their servers once a minute exist in number; two rounds and a little.
 pub const DEFAULT_PROPAGATION_TIMEOUT: Duration = Duration::from_secs(180);
 
@@ -43,6 +48,7 @@ impl Default for Options {
             resolvers: Vec::new(),
             query_timeout: DEFAULT_QUERY_TIMEOUT,
             zones: BTreeMap::new(),
+            name_server_port: NAME_SERVER_PORT,
             propagation_timeout: DEFAULT_PROPAGATION_TIMEOUT,
         }
     }

@@ -1,0 +1,241 @@
+//! What a server said, read once and cautiously.
+
+use std::{net::IpAddr, time::Duration};
+
+use hickory_proto::{
+    op::{Message, Query},
+    rr::{RData, Record, RecordType},
+    serialize::binary::{BinDecodable, BinDecoder},
+};
+
+use super::{
+    failure::{Malformation, Rcode},
+    question::{Question, domain_name, same_name},
+};
+use crate::types::DnsName;
+
+/// The fixed header of RFC 1035 4.1.1.
+const HEADER: usize = 12;
+/// DNAME (RFC 6672), which hickory-proto carries as an unknown type.
+const DNAME: u16 = 39;
+
+/// A decoded answer to one [`Question`].
+#[derive(Clone, Debug)]
+pub struct Answer {
+    /// How the server judged the question.
+    pub rcode: Rcode,
+    /// The AA bit: the server serves the zone of the name asked for.
+    pub authoritative: bool,
+    pub(super) answers: Vec<Record>,
+    pub(super) authorities: Vec<Record>,
+    pub(super) additionals: Vec<Record>,
+}
+
+/// What a datagram or a TCP message turned out to be.
+#[derive(Debug)]
+pub(super) enum Reading {
+    /// The answer.
+    Answer(Answer),
+    /// The answer did not fit: ask over TCP.
+    Truncated,
+    /// Not meant for us, late, or forged: keep listening.
+    NotOurs,
+    /// From the server, and useless.
+    Malformed(Malformation),
+}
+
+impl Reading {
+    /// Reads a message that came from the right address. Never panics, whatever the octets.
+    pub(super) fn of(octets: &[u8], id: u16, question: &Question) -> Reading {
+        let Some((header, _)) = octets.split_first_chunk::<HEADER>() else {
+            return Reading::NotOurs;
+        };
+        let is_response = header[2] & 0x80 != 0;
+        if u16::from_be_bytes([header[0], header[1]]) != id || !is_response {
+            return Reading::NotOurs;
+        }
+        if header[2] & 0x78 != 0 {
+            return Reading::Malformed(Malformation::Opcode);
+        }
+        let is_error = header[3] & 0x0f != 0;
+        match u16::from_be_bytes([header[4], header[5]]) {
+            1 => {
+                let mut decoder = BinDecoder::new(octets).clone(HEADER as u16);
+                match Query::read(&mut decoder) {
+                    Ok(query) if question.is(&query) => {}
+                    Ok(_) => return Reading::NotOurs,
+                    Err(_) => return Reading::Malformed(Malformation::Undecodable),
+                }
+            }
+            // some servers drop the question together with their FORMERR
+            0 if is_error => {}
+            _ => return Reading::Malformed(Malformation::Question),
+        }
+        // before the records: some servers cut them in the middle
+        if header[2] & 0x02 != 0 {
+            return Reading::Truncated;
+        }
+        match Message::from_vec(octets) {
+            Ok(message) => Reading::Answer(Answer {
+                rcode: Rcode(message.metadata.response_code.into()),
+                authoritative: message.metadata.authoritative,
+                answers: message.answers,
+                authorities: message.authorities,
+                additionals: message.additionals,
+            }),
+            Err(_) => Reading::Malformed(Malformation::Undecodable),
+        }
+    }
+}
+
+/// A referral to the servers of a zone further down.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Referral {
+    /// The delegated zone.
+    pub apex: DnsName,
+    /// Its name servers, each with the addresses that came along.
+    pub hosts: Vec<(DnsName, Vec<IpAddr>)>,
+}
+
+impl Answer {
+    /// True for NOERROR and NXDOMAIN: the server knows.
+    pub fn is_conclusive(&self) -> bool {
+        matches!(self.rcode, Rcode::NO_ERROR | Rcode::NX_DOMAIN)
+    }
+
+    /// The TXT values at `name`, each as its joined character strings.
+    pub fn txt(&self, name: &DnsName) -> Vec<Vec<u8>> {
+        self.at(name)
+            .filter_map(|record| match &record.data {
+                RData::TXT(txt) => Some(txt.txt_data.concat()),
+                _ => None,
+            })
+            .collect()
+    }
+
+    /// The target of the CNAME at `name`: `Err` with the target as text when it
+    /// is not a name that can hold a challenge record.
+    pub fn cname(&self, name: &DnsName) -> Option<Result<DnsName, String>> {
+        self.at(name).find_map(|record| match &record.data {
+            RData::CNAME(target) => Some(domain_name(&target.0).ok_or_else(|| target.0.to_ascii())),
+            _ => None,
+        })
+    }
+
+    /// True when the answer's CNAME follows from a DNAME above `name` (RFC 6672).
+    pub fn has_dname(&self, name: &DnsName) -> bool {
+        self.answers.iter().any(|record| {
+            record.record_type() == RecordType::Unknown(DNAME)
+                && domain_name(&record.name).is_some_and(|owner| owner != *name && name.is_within(&owner))
+        })
+    }
+
+    /// The name server names at `name` in the answer section.
+    pub(super) fn ns(&self, name: &DnsName) -> Vec<DnsName> {
+        let mut hosts: Vec<_> = self.at(name).filter_map(host_of).collect();
+        hosts.sort_unstable();
+        hosts.dedup();
+        hosts
+    }
+
+    /// All addresses in the answer section: resolvers put a CNAME's target there too.
+    pub(super) fn addresses(&self) -> Vec<IpAddr> {
+        self.answers
+            .iter()
+            .filter_map(|record| record.data.ip_addr())
+            .collect()
+    }
+
+    /// True when the answer section holds the SOA of `name` itself.
+    pub(super) fn is_apex(&self, name: &DnsName) -> bool {
+        self.at(name)
+            .any(|record| record.record_type() == RecordType::SOA)
+    }
+
+    /// The apex named by the authority section of a negative answer about `name` (RFC 2308 2).
+    pub(super) fn enclosing_apex(&self, name: &DnsName) -> Option<DnsName> {
+        // behind an alias the SOA is that of the target's zone
+        if !self.answers.is_empty() {
+            return None;
+        }
+        self.authorities
+            .iter()
+            .filter(|record| record.record_type() == RecordType::SOA)
+            .filter_map(|record| domain_name(&record.name))
+            .find(|apex| name.is_within(apex))
+    }
+
+    /// The serial of the SOA in the authority section of a negative answer.
+    pub fn serial(&self) -> Option<u32> {
+        self.authorities.iter().find_map(|record| match &record.data {
+            RData::SOA(soa) => Some(soa.serial),
+            _ => None,
+        })
+    }
+
+    /// A referral from `zone` towards `name`: no answer, no authority, and the
+    /// NS records of a zone that lies below `zone` and encloses `name`.
+    pub(super) fn referral(&self, zone: &DnsName, name: &DnsName) -> Option<Referral> {
+        if self.authoritative || self.rcode != Rcode::NO_ERROR || !self.answers.is_empty() {
+            return None;
+        }
+        let servers = || {
+            self.authorities
+                .iter()
+                .filter(|record| record.record_type() == RecordType::NS)
+        };
+        let apex = servers()
+            .filter_map(|record| domain_name(&record.name))
+            .find(|apex| apex != zone && apex.is_within(zone) && name.is_within(apex))?;
+        let mut hosts: Vec<_> = servers()
+            .filter(|record| same_name(&record.name, &apex))
+            .filter_map(host_of)
+            .collect();
+        hosts.sort_unstable();
+        hosts.dedup();
+        Some(Referral {
+            hosts: self.with_glue(hosts),
+            apex,
+        })
+    }
+
+    /// Each host with its addresses in the additional section.
+    pub(super) fn with_glue(&self, hosts: Vec<DnsName>) -> Vec<(DnsName, Vec<IpAddr>)> {
+        let glue = |host: &DnsName| {
+            let matching = self
+                .additionals
+                .iter()
+                .filter(|record| same_name(&record.name, host));
+            matching.filter_map(|record| record.data.ip_addr()).collect()
+        };
+        let with_glue = |host| {
+            let addresses = glue(&host);
+            (host, addresses)
+        };
+        hosts.into_iter().map(with_glue).collect()
+    }
+
+    /// How long the answer stays true: the smallest TTL in it; for a negative
+    /// answer also the SOA's minimum (RFC 2308 5).
+    pub(super) fn ttl(&self) -> Duration {
+        let records = self.answers.iter().chain(&self.authorities);
+        let seconds = records.map(|record| match &record.data {
+            RData::SOA(soa) => record.ttl.min(soa.minimum),
+            _ => record.ttl,
+        });
+        Duration::from_secs(u64::from(seconds.min().unwrap_or(0)))
+    }
+
+    fn at<'a>(&'a self, name: &'a DnsName) -> impl Iterator<Item = &'a Record> {
+        self.answers
+            .iter()
+            .filter(move |record| same_name(&record.name, name))
+    }
+}
+
+fn host_of(record: &Record) -> Option<DnsName> {
+    match &record.data {
+        RData::NS(host) => domain_name(&host.0),
+        _ => None,
+    }
+}

@@ -1,0 +1,179 @@
+//! From a challenge name to the zone and servers that must show its record:
+//! zone cut, aliases (RFC 8555 8.4 lets a CNAME lead away), delegations.
+
+use std::{sync::Arc, time::Duration};
+
+use super::{
+    answer::Answer,
+    authority::{self, Verdict},
+    consult::first_usable,
+    failure::Failure,
+    location::{LocateError, Location, MAX_ALIASES, MAX_REFERRALS},
+    question::{Kind, Question},
+    transport::Transport,
+    zone::{Zone, Zones},
+};
+use crate::{
+    random::{Random, SystemRandom},
+    types::DnsName,
+};
+
+/// Follows names to their zones.
+#[derive(Debug)]
+pub(super) struct Locator {
+    pub(super) transport: Arc<dyn Transport>,
+    pub(super) zones: Zones,
+    pub(super) timeout: Duration,
+}
+
+/// Where one name of the chain ends.
+enum Place {
+    /// In this zone.
+    Here(Zone, Option<DnsName>),
+    /// At another name.
+    Alias(DnsName),
+}
+
+impl Locator {
+    pub(super) async fn locate(&self, challenge_name: &DnsName) -> Result<Location, LocateError> {
+        let mut chain = Vec::new();
+        let mut owner = challenge_name.clone();
+        loop {
+            match self.place(&owner).await? {
+                Place::Here(zone, wildcard) => {
+                    return Ok(Location {
+                        challenge_name: challenge_name.clone(),
+                        owner,
+                        zone: zone.apex,
+                        chain,
+                        wildcard,
+                        servers: zone.servers,
+                        unresolved: zone.unresolved,
+                    });
+                }
+                Place::Alias(target) => {
+                    chain.push(std::mem::replace(&mut owner, target));
+                    let known = chain.contains(&owner);
+                    if known || chain.len() > MAX_ALIASES {
+                        chain.push(owner);
+                        let error = if known {
+                            LocateError::AliasLoop { chain }
+                        } else {
+                            LocateError::AliasChain { chain }
+                        };
+                        return Err(error);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Finds the zone of `name` and asks its authorities, not a resolver, whether
+    /// `name` is an alias or delegated further.
+    async fn place(&self, name: &DnsName) -> Result<Place, LocateError> {
+        let mut zone = self.zones.enclosing(name).await?;
+        let start = zone.apex.clone();
+        for _ in 0..=MAX_REFERRALS {
+            let asked = zone.apex.clone();
+            let judge = |answer: Answer| authority::read(&answer, &asked, name);
+            match self.ask(&zone, name, Kind::Cname, judge).await? {
+                Verdict::Here { apex } if apex == zone.apex || zone.configured => {
+                    return Ok(Place::Here(Zone { apex, ..zone }, None));
+                }
+                Verdict::Here { apex } => {
+                    let zone = self.child_on_same_server(&zone, apex, name).await?;
+                    return Ok(Place::Here(zone, None));
+                }
+                Verdict::Delegated(referral) => {
+                    zone = self.zones.delegated(referral.apex, referral.hosts, name).await?;
+                }
+                Verdict::Alias {
+                    target: Err(target), ..
+                } => {
+                    return Err(LocateError::AliasTarget {
+                        name: name.clone(),
+                        target,
+                    });
+                }
+                Verdict::Alias {
+                    target: Ok(target),
+                    by_dname: true,
+                } => return Ok(Place::Alias(target)),
+                Verdict::Alias {
+                    target: Ok(target),
+                    by_dname: false,
+                } => {
+                    if self.is_wildcard(&zone, name, &target).await? {
+                        return Ok(Place::Here(zone, Some(target)));
+                    }
+                    return Ok(Place::Alias(target));
+                }
+            }
+        }
+        Err(LocateError::TooManyReferrals {
+            zone: start,
+            name: name.clone(),
+        })
+    }
+
+    /// A server that serves a zone and its child answers from the child: its SOA
+    /// shows the cut, and its NS set may still differ from the parent's.
+    async fn child_on_same_server(
+        &self,
+        zone: &Zone,
+        apex: DnsName,
+        name: &DnsName,
+    ) -> Result<Zone, LocateError> {
+        let hosts = self
+            .ask(zone, &apex, Kind::Ns, |answer| match answer.ns(&apex) {
+                _ if !answer.is_conclusive() => Err(Failure::Rcode(answer.rcode)),
+                hosts if hosts.is_empty() || !answer.authoritative => Err(Failure::NotAuthoritative),
+                hosts => Ok(answer.with_glue(hosts)),
+            })
+            .await?;
+        self.zones.delegated(apex, hosts, name).await
+    }
+
+    /// True when a sibling that nobody can have created leads to the same target.
+    async fn is_wildcard(&self, zone: &Zone, name: &DnsName, target: &DnsName) -> Result<bool, LocateError> {
+        let sibling = name.parent().and_then(|parent| {
+            let label = format!("_dns01d-{:016x}", SystemRandom.u64());
+            parent.child(&label).ok()
+        });
+        // no room for a sibling means no room for a wildcard's answer to it either
+        let Some(sibling) = sibling else {
+            return Ok(false);
+        };
+        self.ask(zone, &sibling, Kind::Cname, |answer| {
+            match answer.cname(&sibling) {
+                _ if !answer.is_conclusive() => Err(Failure::Rcode(answer.rcode)),
+                Some(found) => Ok(found.as_ref() == Ok(target)),
+                None => Ok(false),
+            }
+        })
+        .await
+    }
+
+    async fn ask<T>(
+        &self,
+        zone: &Zone,
+        name: &DnsName,
+        kind: Kind,
+        judge: impl Fn(Answer) -> Result<T, Failure>,
+    ) -> Result<T, LocateError> {
+        let question = Question::authoritative(name.clone(), kind);
+        first_usable(
+            &*self.transport,
+            &zone.addresses(),
+            &question,
+            self.timeout,
+            judge,
+        )
+        .await
+        .map_err(|failures| LocateError::NoAuthority {
+            zone: zone.apex.clone(),
+            name: name.clone(),
+            failures,
+        })
+    }
+}

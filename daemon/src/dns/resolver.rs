@@ -1,0 +1,88 @@
+//! The recursive resolvers, and the names they must not hear of.
+
+use std::{net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
+
+use super::{
+    answer::Answer,
+    consult::{conclusive, first_usable},
+    failure::QueryError,
+    question::Question,
+    resolv_conf,
+    transport::Transport,
+};
+use crate::types::DnsName;
+
+/// Asks recursive resolvers.
+///
+/// They cache "no such name": one question too early about a challenge name
+/// makes them, and perhaps a CA behind them, blind to the record for the zone's
+/// negative TTL. So each look-up says which name, with all below it, is off limits.
+#[derive(Clone, Debug)]
+pub(super) struct Resolvers {
+    transport: Arc<dyn Transport>,
+    source: Source,
+    timeout: Duration,
+}
+
+#[derive(Clone, Debug)]
+enum Source {
+    Given(Vec<SocketAddr>),
+    /// Read anew for each look-up: it changes when the network does.
+    File(PathBuf),
+}
+
+/// Why no resolver told.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ResolverError {
+    /// None gave a usable answer.
+    #[error("no resolver answers: {}", join(.0))]
+    NoAnswer(Vec<QueryError>),
+    /// The question lies at or below the challenge name, so no resolver was asked.
+    #[error("{question}: not asked of a resolver, because it lies below the challenge name {off_limits}")]
+    OffLimits {
+        /// What was not asked.
+        question: Question,
+        /// The name that no resolver may hear of yet.
+        off_limits: DnsName,
+    },
+}
+
+/// One line of what several servers did.
+pub(super) fn join<T: ToString>(failures: &[T]) -> String {
+    failures.iter().map(T::to_string).collect::<Vec<_>>().join("; ")
+}
+
+impl Resolvers {
+    pub(super) fn new(transport: Arc<dyn Transport>, given: &[SocketAddr], timeout: Duration) -> Self {
+        let source = match given {
+            [] => Source::File(resolv_conf::PATH.into()),
+            given => Source::Given(given.to_vec()),
+        };
+        Resolvers {
+            transport,
+            source,
+            timeout,
+        }
+    }
+
+    /// A NOERROR or NXDOMAIN answer from the first resolver that gives one.
+    pub(super) async fn ask(
+        &self,
+        question: &Question,
+        off_limits: &DnsName,
+    ) -> Result<Answer, ResolverError> {
+        if question.name.is_within(off_limits) {
+            return Err(ResolverError::OffLimits {
+                question: question.clone(),
+                off_limits: off_limits.clone(),
+            });
+        }
+        let servers = match &self.source {
+            Source::Given(servers) => servers.clone(),
+            Source::File(path) => resolv_conf::read(path).await,
+        };
+        first_usable(&*self.transport, &servers, question, self.timeout, conclusive)
+            .await
+            .map_err(ResolverError::NoAnswer)
+    }
+}

@@ -1,0 +1,34 @@
+//! One question over TCP (RFC 7766).
+
+use std::net::SocketAddr;
+
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpStream,
+};
+
+use super::{Answer, Failure, Malformation, Question, Reading, malformed, random_id};
+
+/// Asks once. The caller holds the deadline; an answer has at most 65,535 octets.
+pub(super) async fn exchange(server: SocketAddr, question: &Question, edns: bool) -> Result<Answer, Failure> {
+    let id = random_id();
+    let message = question.encode(id, edns).map_err(malformed)?;
+    let of_socket = |error: std::io::Error| match error.kind() {
+        std::io::ErrorKind::UnexpectedEof => malformed(Malformation::Unfinished),
+        _ => Failure::of_socket(&error),
+    };
+    let mut stream = TcpStream::connect(server).await.map_err(of_socket)?;
+    let length = u16::try_from(message.len()).map_err(|_| malformed(Malformation::Unencodable))?;
+    // RFC 7766 8: length and message in one segment
+    let framed = [&length.to_be_bytes()[..], &message].concat();
+    stream.write_all(&framed).await.map_err(of_socket)?;
+    let length = stream.read_u16().await.map_err(of_socket)?;
+    let mut octets = vec![0; usize::from(length)];
+    stream.read_exact(&mut octets).await.map_err(of_socket)?;
+    match Reading::of(&octets, id, question) {
+        Reading::Answer(answer) => Ok(answer),
+        Reading::Truncated => Err(malformed(Malformation::TruncatedTcp)),
+        Reading::NotOurs => Err(malformed(Malformation::Question)),
+        Reading::Malformed(what) => Err(malformed(what)),
+    }
+}
