@@ -263,3 +263,6 @@ pub(super) fn decode<T: DeserializeOwned>(
         )
     })
 }
+
+#[cfg(test)]
+mod tests;

@@ -23,6 +23,8 @@ mod pace;
 mod printable;
 mod problem;
 mod retry_after;
+#[cfg(test)]
+mod stub_ca;
 mod transport;
 mod wait;
 

@@ -130,3 +130,6 @@ impl Account {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,157 @@
+use serde_json::json;
+
+use super::*;
+use crate::acme::{
+    Account, AccountKey, Retry,
+    stub_ca::{Answer, Seen, StubCa},
+};
+
+fn order(_: &Seen) -> Answer {
+    Answer::json(&json!({"status": "pending", "authorizations": [], "finalize": "https://ca.example/f"}))
+}
+
+#[tokio::test]
+async fn every_request_succeeds_although_nine_nonces_in_ten_are_rejected() {
+    let ca = StubCa::rejecting(90, order).await;
+    let account = ca.account();
+    let requests: Vec<_> = (0..100)
+        .map(|_| {
+            let (account, url) = (account.clone(), ca.address("/order"));
+            tokio::spawn(async move { account.order(&url).await })
+        })
+        .collect();
+    for request in requests {
+        request.await.expect("no panic").expect("an order");
+    }
+    assert_eq!(ca.bad_nonces(), 0, "no nonce was sent twice");
+    assert_eq!(ca.seen().len(), 100);
+    // one for each request that found the pool empty, none for a retry
+    assert!(ca.nonces_asked() <= 100, "{} new nonces", ca.nonces_asked());
+    assert!(account.client().counters().rejected_nonces > 300);
+}
+
+#[tokio::test]
+async fn answers_bring_the_nonces_for_what_follows() {
+    let ca = StubCa::start(order).await;
+    let account = ca.account();
+    for _ in 0..20 {
+        account.order(&ca.address("/order")).await.expect("an order");
+    }
+    // the directory's answer brought the first one
+    assert_eq!(ca.nonces_asked(), 0);
+    assert_eq!(
+        account.client().counters(),
+        Counters {
+            requests: 21,
+            rejected_nonces: 0
+        }
+    );
+}
+
+#[tokio::test]
+async fn a_nonce_is_not_used_again_after_a_timeout() {
+    let ca = StubCa::start(|seen| match seen.path.as_str() {
+        "/slow" => order(seen).after(Duration::from_secs(60)),
+        _ => order(seen),
+    })
+    .await;
+    let options = Options {
+        request_timeout: Duration::from_millis(300),
+        ..ca.options()
+    };
+    let client = Client::open(options, Arc::new(crate::clock::SystemClock)).expect("a client");
+    let key = Arc::new(AccountKey::generate().expect("a key"));
+    let account = Account::open(client, key, ca.address("/account"));
+    for _ in 0..3 {
+        let error = account.order(&ca.address("/slow")).await.expect_err("no answer");
+        assert_eq!(error.retry(), Retry::Backoff);
+        account.order(&ca.address("/order")).await.expect("an order");
+    }
+    assert_eq!(ca.bad_nonces(), 0);
+    assert_eq!(account.client().counters().rejected_nonces, 0);
+}
+
+#[test]
+fn a_ca_that_rejects_every_nonce_is_left_alone_after_half_a_minute() {
+    let pauses: Duration = (0..MAX_NONCE_TRIES).filter_map(nonce_pause).sum();
+    assert!(
+        pauses > Duration::from_secs(5) && pauses < Duration::from_secs(30),
+        "{pauses:?}"
+    );
+    assert_eq!(nonce_pause(EAGER_NONCE_TRIES - 1), None);
+}
+
+#[tokio::test]
+async fn every_request_says_who_we_are() {
+    let ca = StubCa::start(order).await;
+    ca.account().order(&ca.address("/order")).await.expect("an order");
+    let agent = format!(
+        "dns01d/{} (+https://github.com/dns01d/dns01d)",
+        env!("CARGO_PKG_VERSION")
+    );
+    assert_eq!(ca.user_agents(), [agent]);
+    let seen = &ca.seen()[0];
+    assert_eq!(seen.method, "POST");
+    assert_eq!(seen.headers["content-type"], "application/jose+json");
+    assert_eq!(seen.headers["accept-language"], "en");
+    assert_eq!(seen.payload, serde_json::Value::Null, "POST-as-GET");
+}
+
+#[tokio::test]
+async fn nothing_is_sent_before_the_operator_agreed_to_the_terms() {
+    let ca = StubCa::start(order).await;
+    let options = Options {
+        agree_terms: false,
+        ..ca.options()
+    };
+    let client = Client::open(options, Arc::new(crate::clock::SystemClock)).expect("a client");
+    let key = AccountKey::generate().expect("a key");
+    let error = client.new_account(&key).await.expect_err("no agreement");
+    assert_eq!(error.retry(), Retry::Never);
+    let text = error.to_string();
+    assert!(
+        text.contains("https://ca.example/terms") && text.contains("`agree-terms: true`"),
+        "{text}"
+    );
+    assert!(ca.seen().is_empty());
+}
+
+#[tokio::test]
+async fn an_account_that_was_closed_is_not_used() {
+    let ca = StubCa::start(|_| {
+        Answer::json(&json!({"status": "deactivated"})).header("location", "https://ca.example/account/1")
+    })
+    .await;
+    let error = ca
+        .client()
+        .new_account(&AccountKey::generate().expect("a key"))
+        .await
+        .expect_err("closed");
+    assert!(error.is_account_gone(), "{error}");
+    assert_eq!(ca.seen()[0].payload, json!({"termsOfServiceAgreed": true}));
+}
+
+#[tokio::test]
+async fn an_account_that_is_not_there_is_no_error() {
+    let ca = StubCa::start(|_| Answer::problem(400, "accountDoesNotExist")).await;
+    let found = ca
+        .client()
+        .find_account(&AccountKey::generate().expect("a key"))
+        .await
+        .expect("an answer");
+    assert_eq!(found, None);
+    assert_eq!(ca.seen()[0].payload, json!({"onlyReturnExisting": true}));
+}
+
+#[tokio::test]
+async fn an_order_says_what_it_wants_and_nothing_else() {
+    let ca = StubCa::start(|seen| order(seen).header("location", "https://ca.example/order/1")).await;
+    let names: Vec<crate::types::Identifier> = ["*.example.org", "example.org"]
+        .map(|name| name.parse().expect("a name"))
+        .into();
+    let (url, _) = ca.account().new_order(names.as_slice()).await.expect("an order");
+    assert_eq!(url.as_str(), "https://ca.example/order/1");
+    let expected = json!({"identifiers": [
+        {"type": "dns", "value": "*.example.org"}, {"type": "dns", "value": "example.org"}]});
+    assert_eq!(ca.seen()[0].payload, expected);
+}
