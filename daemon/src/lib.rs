@@ -18,7 +18,9 @@ pub mod plugin;
 pub mod secret_source;
 // 1
 pub mod deployment;
+pub mod issuance;
 pub mod pki;
+pub mod schedule;
 // 0
 pub mod clock;
 pub mod program;

@@ -1,0 +1,17 @@
+//! One issuance as a machine: what is known, what happened, what to do next.
+//! Pure: no clock, no I/O. The engine carries out the [`Action`]s and stores
+//! every [`State`] before it acts on it.
+//!
+//! ```text
+//! Due -> Ordered -> Presented -> Visible -> Answered -> Ready -> Finalizing -> Issued -> Stored
+//! ```
+
+mod event;
+mod state;
+mod step;
+#[cfg(test)]
+mod tests;
+
+pub use event::{Action, Event, Failure, Next, Records, Scope, Transition};
+pub use state::{Challenge, Order, STATE_VERSION, State};
+pub use step::{OutOfPlace, resume, step};

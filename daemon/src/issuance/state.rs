@@ -1,0 +1,128 @@
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::types::{AuthorizationUrl, ChallengeUrl, DnsName, OrderUrl};
+
+/// Version of the stored form of [`State`]. A change that an older daemon
+/// cannot read raises it; the store then migrates.
+pub const STATE_VERSION: u32 = 1;
+
+/// Where an issuance stands. Each state carries what its next step needs, so
+/// that a killed daemon goes on with the same order and the same key.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "state", rename_all = "kebab-case")]
+pub enum State {
+    /// Nothing was asked of the CA.
+    Due,
+    /// The CA made an order.
+    Ordered {
+        /// The order.
+        order: Order,
+    },
+    /// Challenge records are in the journal; they may be published.
+    Presented {
+        /// The order.
+        order: Order,
+        /// What the CA wants to see.
+        challenges: Vec<Challenge>,
+    },
+    /// Every authoritative server showed every record.
+    Visible {
+        /// The order.
+        order: Order,
+        /// What the CA wants to see.
+        challenges: Vec<Challenge>,
+    },
+    /// The CA was told to look.
+    Answered {
+        /// The order.
+        order: Order,
+    },
+    /// The CA is satisfied with every name.
+    Ready {
+        /// The order.
+        order: Order,
+    },
+    /// The certificate's key is durable, and the CSR may have been sent.
+    Finalizing {
+        /// The order.
+        order: Order,
+        /// DER of the CSR, made with the stored key.
+        csr: Vec<u8>,
+    },
+    /// The chain is here.
+    Issued {
+        /// The order.
+        order: Order,
+        /// The chain as the CA sent it, PEM.
+        chain: String,
+    },
+    /// The chain and its key are a complete generation on disk.
+    Stored {
+        /// Number of the generation.
+        generation: u64,
+    },
+}
+
+/// An order at the CA (RFC 8555 7.1.3), as far as later steps need it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Order {
+    /// Its address: the way back after a crash.
+    pub url: OrderUrl,
+    /// Where the CSR goes.
+    pub finalize: String,
+    /// One per identifier.
+    pub authorizations: Vec<AuthorizationUrl>,
+    /// The CA forgets the order then.
+    pub expires: Option<Timestamp>,
+}
+
+/// A dns-01 challenge to meet (RFC 8555 8.4).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Challenge {
+    /// The name to prove, without `*.`.
+    pub identifier: DnsName,
+    /// Where to tell the CA to look.
+    pub url: ChallengeUrl,
+    /// The CA's token.
+    pub token: String,
+    /// `token.thumbprint`; public.
+    pub key_authorization: String,
+    /// What the TXT record holds.
+    pub value: String,
+    /// The CA was already told to look at it (before a crash).
+    pub answered: bool,
+    /// The CA forgets the authorization then.
+    pub expires: Option<Timestamp>,
+}
+
+impl State {
+    /// A word for people and logs.
+    pub fn as_str(&self) -> &'static str {
+        match self {
+            State::Due => "due",
+            State::Ordered { .. } => "ordered",
+            State::Presented { .. } => "presented",
+            State::Visible { .. } => "visible",
+            State::Answered { .. } => "answered",
+            State::Ready { .. } => "ready",
+            State::Finalizing { .. } => "finalizing",
+            State::Issued { .. } => "issued",
+            State::Stored { .. } => "stored",
+        }
+    }
+
+    /// The order, once there is one.
+    pub fn order(&self) -> Option<&Order> {
+        match self {
+            State::Due | State::Stored { .. } => None,
+            State::Ordered { order }
+            | State::Presented { order, .. }
+            | State::Visible { order, .. }
+            | State::Answered { order, .. }
+            | State::Ready { order }
+            | State::Finalizing { order, .. }
+            | State::Issued { order, .. } => Some(order),
+        }
+    }
+}

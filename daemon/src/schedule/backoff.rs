@@ -1,0 +1,118 @@
+//! How long to wait after a failure.
+
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+use serde::{Deserialize, Serialize};
+
+/// What kind of thing went wrong decides how soon another try makes sense.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum FaultClass {
+    /// Network, 5xx, a lagging server: nothing was spent at the CA, and it may work by itself.
+    Transient,
+    /// The CA looked and said no; it counts such failures.
+    Refused,
+    /// The CA or the provider said when to come back.
+    Limited,
+    /// Nothing will change until an operator changes something.
+    Operator,
+}
+
+impl FaultClass {
+    /// For people and for metrics.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            FaultClass::Transient => "transient",
+            FaultClass::Refused => "refused",
+            FaultClass::Limited => "rate-limited",
+            FaultClass::Operator => "needs-operator",
+        }
+    }
+}
+
+/// A failure as the schedule sees it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Fault {
+    /// Its kind.
+    pub class: FaultClass,
+    /// Earliest moment of the next try, where the other side named one; counted from the failure.
+    pub not_before: Option<Duration>,
+    /// For the operator: who, what, what next.
+    pub text: String,
+}
+
+const MINUTE: u64 = 60;
+const HOUR: u64 = 60 * MINUTE;
+const DAY: u64 = 24 * HOUR;
+
+/// Nothing is spent, so the first tries come soon; an hour at most keeps a
+/// six-day certificate safe through an outage that ends.
+const TRANSIENT: [u64; 7] = [5, 15, MINUTE, 3 * MINUTE, 10 * MINUTE, 30 * MINUTE, HOUR];
+/// Let's Encrypt's integration guide: 1, 10, 100 minutes, then daily. At most
+/// three failed authorizations an hour, where five are allowed.
+const REFUSED: [u64; 4] = [MINUTE, 10 * MINUTE, 100 * MINUTE, DAY];
+/// A person needs time; `dns01d renew` and a reload try at once.
+const OPERATOR: [u64; 3] = [10 * MINUTE, 100 * MINUTE, DAY];
+
+/// When to try again after the `failures`-th failure in a row (1 for the
+/// first). `random` adds up to a tenth, so that many certificates that failed
+/// together do not come back together.
+pub fn next_attempt(now: Timestamp, fault: &Fault, failures: u32, random: u64) -> Timestamp {
+    let table: &[u64] = match fault.class {
+        FaultClass::Transient | FaultClass::Limited => &TRANSIENT,
+        FaultClass::Refused => &REFUSED,
+        FaultClass::Operator => &OPERATOR,
+    };
+    let index = (failures.max(1) as usize - 1).min(table.len() - 1);
+    let base = Duration::from_secs(table[index]).max(fault.not_before.unwrap_or_default());
+    let jitter = base.mul_f64((random >> 11) as f64 / (1u64 << 53) as f64 / 10.0);
+    let wait = SignedDuration::try_from(base + jitter).unwrap_or(SignedDuration::from_hours(24));
+    now.checked_add(wait).unwrap_or(Timestamp::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn fault(class: FaultClass, not_before: Option<u64>) -> Fault {
+        Fault {
+            class,
+            not_before: not_before.map(Duration::from_secs),
+            text: "x".into(),
+        }
+    }
+
+    #[test]
+    fn refusals_wait_1_10_100_minutes_then_a_day() {
+        let waits: Vec<i64> = (1..=5)
+            .map(|n| next_attempt(Timestamp::UNIX_EPOCH, &fault(FaultClass::Refused, None), n, 0).as_second())
+            .collect();
+        assert_eq!(waits, [60, 600, 6000, 86_400, 86_400]);
+    }
+
+    proptest! {
+        #[test]
+        fn a_named_moment_is_never_jumped(failures in 0u32..50, named in 0u64..40 * DAY, random: u64) {
+            let fault = fault(FaultClass::Limited, Some(named));
+            let at = next_attempt(Timestamp::UNIX_EPOCH, &fault, failures, random);
+            prop_assert!(at.as_second() >= named as i64);
+        }
+
+        #[test]
+        fn an_hour_never_holds_more_than_five_refusals(randoms in proptest::collection::vec(any::<u64>(), 8)) {
+            let mut now = Timestamp::UNIX_EPOCH;
+            let mut moments = vec![now];
+            for (n, random) in randoms.into_iter().enumerate() {
+                now = next_attempt(now, &fault(FaultClass::Refused, None), n as u32 + 1, random);
+                moments.push(now);
+            }
+            for start in &moments {
+                let within = moments.iter().filter(|m| *m >= start && m.as_second() < start.as_second() + 3600).count();
+                prop_assert!(within <= 5);
+            }
+        }
+    }
+}

@@ -1,0 +1,7 @@
+//! When things happen next: pure rules over moments that are handed in.
+
+mod backoff;
+mod renewal;
+
+pub use backoff::{Fault, FaultClass, next_attempt};
+pub use renewal::{LONG_LIFETIME, renewal_moment};

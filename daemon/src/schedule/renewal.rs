@@ -1,0 +1,70 @@
+//! When a certificate is renewed if its CA offers no renewal information.
+
+use jiff::{SignedDuration, Timestamp};
+
+/// Certificates that live at least this long are renewed with a third of
+/// their life left, shorter ones with half (Let's Encrypt's integration guide).
+pub const LONG_LIFETIME: SignedDuration = SignedDuration::from_hours(10 * 24);
+
+/// Width of the window around the rule's moment, as a share of the lifetime: 1/50,
+/// what Boulder suggests through ARI. It spreads the load of many daemons.
+const WINDOW_DIVISOR: i64 = 50;
+
+/// The moment at which a certificate valid from `not_before` to `not_after` is
+/// renewed. `random` picks one uniformly random second-fraction of the window;
+/// whoever calls keeps the result, so that a restart does not roll again.
+pub fn renewal_moment(not_before: Timestamp, not_after: Timestamp, random: u64) -> Timestamp {
+    let life = not_after
+        .as_millisecond()
+        .saturating_sub(not_before.as_millisecond())
+        .max(0);
+    let left = if life >= LONG_LIFETIME.as_millis() as i64 {
+        life / 3
+    } else {
+        life / 2
+    };
+    let window = life / WINDOW_DIVISOR;
+    let jitter = scale(random, window);
+    let moment = not_after.as_millisecond() - left - window / 2 + jitter;
+    Timestamp::from_millisecond(moment).unwrap_or(not_after)
+}
+
+/// Maps a uniform 64-bit number to `0..bound`.
+fn scale(random: u64, bound: i64) -> i64 {
+    ((u128::from(random) * u128::from(bound.unsigned_abs())) >> 64) as i64
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn at(seconds: i64) -> Timestamp {
+        Timestamp::from_second(seconds).unwrap()
+    }
+
+    const DAY: i64 = 86_400;
+
+    #[test]
+    fn ninety_days_are_renewed_with_a_third_left() {
+        let moment = renewal_moment(at(0), at(90 * DAY), u64::MAX / 2);
+        assert_eq!(moment.as_second() / DAY, 59, "{moment}");
+        assert!((moment.as_second() - 60 * DAY).abs() <= DAY);
+    }
+
+    #[test]
+    fn six_days_are_renewed_with_half_left() {
+        let moment = renewal_moment(at(0), at(6 * DAY), 1 << 63);
+        assert!((moment.as_second() - 3 * DAY).abs() <= 6 * DAY / 50, "{moment}");
+    }
+
+    proptest! {
+        #[test]
+        fn the_moment_lies_inside_the_lifetime(start in 0i64..4_000_000_000, life in 60i64..400 * DAY, random: u64) {
+            let moment = renewal_moment(at(start), at(start + life), random);
+            prop_assert!(moment > at(start));
+            prop_assert!(moment < at(start + life));
+        }
+    }
+}
