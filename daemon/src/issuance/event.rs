@@ -1,5 +1,5 @@
 use super::state::{Challenge, Order, State};
-use crate::schedule::Fault;
+use crate::types::Fault;
 
 /// What happened.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -37,7 +37,7 @@ pub enum Event {
     /// A complete generation is on disk.
     Written {
         /// Its number.
-        generation: u64,
+        generation: u32,
     },
     /// A step failed.
     Failed(Failure),

@@ -1,7 +1,7 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::types::{AuthorizationUrl, ChallengeUrl, DnsName, OrderUrl};
+use crate::types::{AuthorizationUrl, ChallengeUrl, DnsName, FinalizeUrl, OrderUrl};
 
 /// Version of the stored form of [`State`]. A change that an older daemon
 /// cannot read raises it; the store then migrates.
@@ -60,7 +60,7 @@ pub enum State {
     /// The chain and its key are a complete generation on disk.
     Stored {
         /// Number of the generation.
-        generation: u64,
+        generation: u32,
     },
 }
 
@@ -70,7 +70,7 @@ pub struct Order {
     /// Its address: the way back after a crash.
     pub url: OrderUrl,
     /// Where the CSR goes.
-    pub finalize: String,
+    pub finalize: FinalizeUrl,
     /// One per identifier.
     pub authorizations: Vec<AuthorizationUrl>,
     /// The CA forgets the order then.

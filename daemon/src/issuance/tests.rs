@@ -2,12 +2,12 @@ use jiff::Timestamp;
 use proptest::prelude::*;
 
 use super::*;
-use crate::schedule::{Fault, FaultClass};
+use crate::types::{Fault, FaultClass};
 
 fn order() -> Order {
     Order {
         url: "https://ca.test/order/1".parse().unwrap(),
-        finalize: "https://ca.test/finalize/1".into(),
+        finalize: "https://ca.test/finalize/1".parse().unwrap(),
         authorizations: vec!["https://ca.test/authz/1".parse().unwrap()],
         expires: Some(Timestamp::from_second(1000).unwrap()),
     }

@@ -3,5 +3,5 @@
 mod backoff;
 mod renewal;
 
-pub use backoff::{Fault, FaultClass, next_attempt};
+pub use backoff::next_attempt;
 pub use renewal::{LONG_LIFETIME, renewal_moment};

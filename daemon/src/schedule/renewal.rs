@@ -10,10 +10,16 @@ pub const LONG_LIFETIME: SignedDuration = SignedDuration::from_hours(10 * 24);
 /// what Boulder suggests through ARI. It spreads the load of many daemons.
 const WINDOW_DIVISOR: i64 = 50;
 
-/// The moment at which a certificate valid from `not_before` to `not_after` is
-/// renewed. `random` picks one uniformly random second-fraction of the window;
+/// No certificate is renewed sooner after its issuance, not even one that arrived expired.
+const SHORTEST: SignedDuration = SignedDuration::from_secs(10);
+
+/// The moment at which a certificate valid from `not_before` to `not_after`, issued
+/// `now`, is renewed. `random` picks one uniformly random moment of the window;
 /// whoever calls keeps the result, so that a restart does not roll again.
-pub fn renewal_moment(not_before: Timestamp, not_after: Timestamp, random: u64) -> Timestamp {
+///
+/// Never before a third of what is left of its life has passed, whatever the CA
+/// wrote into `not_before`: a back-dated certificate must not be renewed in a loop.
+pub fn renewal_moment(not_before: Timestamp, not_after: Timestamp, now: Timestamp, random: u64) -> Timestamp {
     let life = not_after
         .as_millisecond()
         .saturating_sub(not_before.as_millisecond())
@@ -26,7 +32,9 @@ pub fn renewal_moment(not_before: Timestamp, not_after: Timestamp, random: u64) 
     let window = life / WINDOW_DIVISOR;
     let jitter = scale(random, window);
     let moment = not_after.as_millisecond() - left - window / 2 + jitter;
-    Timestamp::from_millisecond(moment).unwrap_or(not_after)
+    let remaining = not_after.as_millisecond() - now.as_millisecond();
+    let earliest = now.as_millisecond() + (remaining / 3).max(SHORTEST.as_millis() as i64);
+    Timestamp::from_millisecond(moment.max(earliest)).unwrap_or(not_after)
 }
 
 /// Maps a uniform 64-bit number to `0..bound`.
@@ -48,21 +56,29 @@ mod tests {
 
     #[test]
     fn ninety_days_are_renewed_with_a_third_left() {
-        let moment = renewal_moment(at(0), at(90 * DAY), u64::MAX / 2);
+        let moment = renewal_moment(at(0), at(90 * DAY), at(0), u64::MAX / 2);
         assert_eq!(moment.as_second() / DAY, 59, "{moment}");
         assert!((moment.as_second() - 60 * DAY).abs() <= DAY);
     }
 
     #[test]
     fn six_days_are_renewed_with_half_left() {
-        let moment = renewal_moment(at(0), at(6 * DAY), 1 << 63);
+        let moment = renewal_moment(at(0), at(6 * DAY), at(0), 1 << 63);
         assert!((moment.as_second() - 3 * DAY).abs() <= 6 * DAY / 50, "{moment}");
+    }
+
+    #[test]
+    fn a_back_dated_certificate_is_not_renewed_in_a_loop() {
+        for (start, end, now) in [(0, 90 * DAY, 89 * DAY), (0, 90 * DAY, 91 * DAY), (0, 60, 59)] {
+            let moment = renewal_moment(at(start), at(end), at(now), 0);
+            assert!(moment.as_second() >= now + 10, "{moment}");
+        }
     }
 
     proptest! {
         #[test]
         fn the_moment_lies_inside_the_lifetime(start in 0i64..4_000_000_000, life in 60i64..400 * DAY, random: u64) {
-            let moment = renewal_moment(at(start), at(start + life), random);
+            let moment = renewal_moment(at(start), at(start + life), at(start), random);
             prop_assert!(moment > at(start));
             prop_assert!(moment < at(start + life));
         }

@@ -2,10 +2,12 @@
 //! for a domain idea: text is parsed once, at the edge.
 
 mod dns_name;
+mod fault;
 mod identifier;
 mod ids;
 
 pub use dns_name::{DnsName, NameError};
+pub use fault::{Fault, FaultClass};
 pub use identifier::Identifier;
 pub use ids::{
     AccountUrl, AuthorizationUrl, CaName, CertificateName, CertificateUrl, ChallengeUrl, FinalizeUrl,
