@@ -16,6 +16,7 @@ pub mod acme;
 pub mod dns;
 pub mod plugin;
 pub mod secret_source;
+pub mod store;
 // 1
 pub mod deployment;
 pub mod issuance;

@@ -1,0 +1,84 @@
+//! What must survive: certificates, issuances under way, the journal of
+//! challenge records, accounts, and the due queue as an index over them.
+//!
+//! Every method that changes something is one transaction and returns when it
+//! is durable. [`Sqlite`] is the store of a single node.
+
+mod error;
+mod rows;
+mod sqlite;
+
+use futures_util::future::BoxFuture;
+use jiff::Timestamp;
+
+pub use error::StoreError;
+pub use rows::{
+    Account, CertificateRow, Change, Issuance, Issued, Job, JobKind, LastError, NewRecord, Record,
+    RecordPhase, RecordRemoval, Wanted,
+};
+pub use sqlite::Sqlite;
+
+use crate::types::{CaName, CertificateName, InstanceName};
+
+/// The answer of a store.
+pub type Answer<'a, T> = BoxFuture<'a, Result<T, StoreError>>;
+
+/// Durable state of one daemon, or of several that share it.
+pub trait Store: std::fmt::Debug + Send + Sync {
+    /// Makes the configured certificates the wanted ones. New ones, and those
+    /// whose names, CA or key type changed, become due at `now`; the journal
+    /// and issuance of those that left the configuration are given up.
+    fn adopt(&self, wanted: Vec<(CertificateName, Wanted)>, now: Timestamp) -> Answer<'_, ()>;
+
+    /// Every configured certificate, by name.
+    fn certificates(&self) -> Answer<'_, Vec<CertificateRow>>;
+
+    /// One certificate, configured or not.
+    fn certificate(&self, name: CertificateName) -> Answer<'_, Option<CertificateRow>>;
+
+    /// The issuance under way for a certificate.
+    fn issuance(&self, name: CertificateName) -> Answer<'_, Option<Issuance>>;
+
+    /// Applies a change to one certificate, whole or not at all. Returns the
+    /// records of its issuance as they stand afterwards.
+    fn apply(&self, change: Change) -> Answer<'_, Vec<Record>>;
+
+    /// The journal rows of a certificate's issuance.
+    fn records(&self, name: CertificateName) -> Answer<'_, Vec<Record>>;
+
+    /// Keeps what the provider returned for published records.
+    fn records_published(&self, handles: Vec<(i64, String)>) -> Answer<'_, ()>;
+
+    /// Rows of `instance` that wait for removal and are due, oldest first.
+    fn removals(&self, instance: InstanceName, now: Timestamp) -> Answer<'_, Vec<Record>>;
+
+    /// Every row that waits for removal.
+    fn leftovers(&self) -> Answer<'_, Vec<Record>>;
+
+    /// Notes how removals went, and when the next one of `instance` is due.
+    fn records_removed(&self, instance: InstanceName, outcomes: Vec<(i64, RecordRemoval)>) -> Answer<'_, ()>;
+
+    /// Jobs of one kind due at `now`, earliest first, at most `limit`.
+    fn due(&self, kind: JobKind, now: Timestamp, limit: usize) -> Answer<'_, Vec<Job>>;
+
+    /// The moment of the earliest job after `now`.
+    fn next_due(&self, now: Timestamp) -> Answer<'_, Option<Timestamp>>;
+
+    /// Puts a job into the queue, or moves it.
+    fn schedule(&self, job: Job) -> Answer<'_, ()>;
+
+    /// Takes a job out of the queue.
+    fn unschedule(&self, kind: JobKind, subject: String) -> Answer<'_, ()>;
+
+    /// The account at a CA, by the CA's name and directory.
+    fn account(&self, ca: CaName, directory: String) -> Answer<'_, Option<Account>>;
+
+    /// Keeps an account.
+    fn keep_account(&self, ca: CaName, directory: String, account: Account) -> Answer<'_, ()>;
+
+    /// Small durable state of a provider instance.
+    fn plugin_state(&self, instance: InstanceName, key: String) -> Answer<'_, Option<Vec<u8>>>;
+
+    /// Keeps it; an empty value removes the key.
+    fn keep_plugin_state(&self, instance: InstanceName, key: String, value: Vec<u8>) -> Answer<'_, ()>;
+}

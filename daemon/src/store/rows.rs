@@ -1,0 +1,241 @@
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    deployment,
+    issuance::State,
+    pki::KeyType,
+    secret::Secret,
+    types::{AccountUrl, CaName, CertificateName, DnsName, FaultClass, Identifier, InstanceName},
+};
+
+/// What the operator asked for. A change makes the certificate due.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Wanted {
+    /// Sorted, without duplicates.
+    pub identifiers: Vec<Identifier>,
+    /// Who is asked.
+    pub ca: CaName,
+    /// Kind of key.
+    pub key_type: KeyType,
+}
+
+/// A certificate that stands on disk.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Issued {
+    /// What it was issued for.
+    pub wanted: Wanted,
+    /// Serial number, hexadecimal.
+    pub serial: String,
+    /// Start of its life.
+    pub not_before: Timestamp,
+    /// End of its life.
+    pub not_after: Timestamp,
+    /// Its generation directory.
+    pub generation: u32,
+    /// The planned renewal: picked once, kept across restarts.
+    pub renew_at: Timestamp,
+}
+
+/// The last failure, shown until a success.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct LastError {
+    /// When.
+    pub at: Timestamp,
+    /// Its kind.
+    pub class: FaultClass,
+    /// The issuance's state when it failed.
+    pub state: String,
+    /// For the operator.
+    pub text: String,
+}
+
+/// Everything known of a certificate but its issuance under way.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CertificateRow {
+    /// Its name.
+    pub name: CertificateName,
+    /// Is it still in the configuration.
+    pub configured: bool,
+    /// What the operator wants.
+    pub wanted: Wanted,
+    /// What stands on disk.
+    pub issued: Option<Issued>,
+    /// Failures in a row.
+    pub failures: u32,
+    /// The last of them.
+    pub last_error: Option<LastError>,
+    /// Where deployment stands.
+    pub deployment: Option<deployment::State>,
+    /// State of the issuance under way.
+    pub issuance: Option<String>,
+    /// When the next attempt to issue is due.
+    pub next_attempt: Option<Timestamp>,
+}
+
+/// An issuance under way.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Issuance {
+    /// What it was begun for.
+    pub wanted: Wanted,
+    /// Where it stands.
+    pub state: State,
+    /// The certificate's key, PKCS#8 PEM, from `Finalizing` on.
+    pub key: Option<Secret>,
+}
+
+/// A change to one certificate: one transaction. `None` leaves a part as it is.
+#[derive(Clone, Debug)]
+pub struct Change {
+    /// Whose.
+    pub certificate: CertificateName,
+    /// When; also stamps journal rows.
+    pub now: Timestamp,
+    /// The issuance's new state, with what it is for; `Some(None)` ends the issuance.
+    pub issuance: Option<Option<(Wanted, State)>>,
+    /// The key that belongs to the new state.
+    pub key: Option<Secret>,
+    /// Records that belong to the new state; rows of this certificate that are not among them begin removal.
+    pub plan: Option<Vec<NewRecord>>,
+    /// All records of this certificate begin removal.
+    pub remove_records: bool,
+    /// A new certificate stands on disk.
+    pub issued: Option<Issued>,
+    /// Failures in a row and the last of them.
+    pub failure: Option<(u32, Option<LastError>)>,
+    /// When to attempt next; `Some(None)` takes the job out of the queue.
+    pub next_attempt: Option<Option<Timestamp>>,
+    /// Deployment's new state and when it goes on.
+    pub deployment: Option<(deployment::State, Option<Timestamp>)>,
+}
+
+impl Change {
+    /// A change that changes nothing yet.
+    pub fn of(certificate: CertificateName, now: Timestamp) -> Self {
+        Change {
+            certificate,
+            now,
+            issuance: None,
+            key: None,
+            plan: None,
+            remove_records: false,
+            issued: None,
+            failure: None,
+            next_attempt: None,
+            deployment: None,
+        }
+    }
+}
+
+/// A challenge record to enter into the journal.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NewRecord {
+    /// Who publishes it.
+    pub instance: InstanceName,
+    /// Where it goes, CNAMEs followed.
+    pub owner: DnsName,
+    /// The zone that holds `owner`.
+    pub zone: DnsName,
+    /// TXT text.
+    pub value: String,
+    /// The name it proves.
+    pub identifier: DnsName,
+    /// `_acme-challenge.<identifier>`.
+    pub challenge_name: DnsName,
+    /// The CA's token.
+    pub token: String,
+    /// `token.thumbprint`.
+    pub key_authorization: String,
+}
+
+/// A journal row.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Record {
+    /// Its number.
+    pub id: i64,
+    /// Whose issuance it belongs to.
+    pub certificate: CertificateName,
+    /// What it says.
+    pub record: NewRecord,
+    /// What the provider returned for it; "" if that was lost.
+    pub handle: String,
+    /// Where it stands.
+    pub phase: RecordPhase,
+    /// Failed removals so far.
+    pub attempts: u32,
+    /// When it entered the journal.
+    pub created_at: Timestamp,
+    /// Why the last removal failed.
+    pub last_error: Option<String>,
+    /// Another issuance wants the very same record: it must stand when this row goes.
+    /// (A CA may give one pending authorization to several orders.)
+    pub shared: bool,
+}
+
+/// Where a record stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RecordPhase {
+    /// It may be published.
+    Wanted,
+    /// It must go.
+    Removing,
+}
+
+/// How a removal went.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum RecordRemoval {
+    /// The provider confirmed it.
+    Gone,
+    /// It failed; the next try is due then, or never by itself.
+    Failed {
+        /// What the operator reads.
+        error: String,
+        /// When to try again; `None` after the last try.
+        retry_at: Option<Timestamp>,
+    },
+}
+
+/// Something to do at a moment.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Job {
+    /// What.
+    pub kind: JobKind,
+    /// For whom: a certificate's or an instance's name.
+    pub subject: String,
+    /// When.
+    pub due: Timestamp,
+}
+
+/// What a job does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum JobKind {
+    /// Obtain or renew a certificate.
+    Issue,
+    /// Bring a generation to its users.
+    Deploy,
+    /// Remove challenge records of a provider instance.
+    CleanUp,
+}
+
+impl JobKind {
+    /// As stored.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            JobKind::Issue => "issue",
+            JobKind::Deploy => "deploy",
+            JobKind::CleanUp => "clean-up",
+        }
+    }
+}
+
+/// An account at a CA.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Account {
+    /// Its address.
+    pub url: AccountUrl,
+    /// Thumbprint of its key (RFC 7638): tells a replaced key file.
+    pub thumbprint: String,
+}

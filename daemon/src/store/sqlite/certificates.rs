@@ -1,0 +1,265 @@
+//! Certificates and their issuances.
+
+use std::collections::BTreeSet;
+
+use jiff::Timestamp;
+use rusqlite::{Connection, OptionalExtension as _, Row, params};
+use serde::{Serialize, de::DeserializeOwned};
+use tracing::warn;
+
+use super::{
+    jobs::{self, moment},
+    lanes::{Result, Trouble},
+    records,
+};
+use crate::{
+    deployment,
+    issuance::{STATE_VERSION, State},
+    secret::Secret,
+    store::{CertificateRow, Change, Issuance, Issued, Job, JobKind, Record, Wanted},
+    types::CertificateName,
+};
+
+pub(super) fn adopt(
+    connection: &Connection,
+    wanted: &[(CertificateName, Wanted)],
+    now: Timestamp,
+) -> Result<()> {
+    let mut gone: BTreeSet<String> = connection
+        .prepare_cached("SELECT name FROM certificate WHERE configured")?
+        .query_map([], |row| row.get(0))?
+        .collect::<rusqlite::Result<_>>()?;
+    for (name, wanted) in wanted {
+        gone.remove(name.as_str());
+        let standing: Option<(String, bool, Option<String>)> = connection
+            .prepare_cached("SELECT wanted, configured, issued FROM certificate WHERE name = ?1")?
+            .query_row([name.as_str()], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))
+            .optional()?;
+        let text = json(name, "certificate", wanted)?;
+        let due = match standing {
+            Some((before, true, _)) if before == text => continue,
+            // it came back as it was when it left: its old plan still holds
+            Some((_, false, Some(issued))) => match serde_json::from_str::<Issued>(&issued) {
+                Ok(issued) if issued.wanted == *wanted => issued.renew_at,
+                _ => now,
+            },
+            _ => now,
+        };
+        connection
+            .prepare_cached(
+                "INSERT INTO certificate (name, configured, wanted) VALUES (?1, 1, ?2) \
+                 ON CONFLICT DO UPDATE SET configured = 1, wanted = ?2, failures = 0, last_error = NULL",
+            )?
+            .execute(params![name.as_str(), text])?;
+        let job = Job {
+            kind: JobKind::Issue,
+            subject: name.to_string(),
+            due,
+        };
+        jobs::schedule(connection, &job)?;
+    }
+    for name in gone {
+        let name: CertificateName =
+            name.parse()
+                .map_err(|error: crate::types::IdError| Trouble::Damaged {
+                    what: "certificate",
+                    subject: name.clone(),
+                    reason: error.to_string(),
+                })?;
+        let key = name.as_str();
+        connection
+            .prepare_cached("UPDATE certificate SET configured = 0 WHERE name = ?1")?
+            .execute([key])?;
+        connection
+            .prepare_cached("DELETE FROM issuance WHERE certificate = ?1")?
+            .execute([key])?;
+        records::plan(connection, &name, &[], now)?;
+        jobs::unschedule(connection, JobKind::Issue, key)?;
+        jobs::unschedule(connection, JobKind::Deploy, key)?;
+    }
+    Ok(())
+}
+
+const COLUMNS: &str = "name, configured, wanted, issued, failures, last_error, deployment, \
+     (SELECT state ->> 'state' FROM issuance WHERE certificate = name), \
+     (SELECT due FROM job WHERE kind = 'issue' AND subject = name)";
+
+pub(super) fn all(connection: &Connection) -> Result<Vec<CertificateRow>> {
+    let mut statement = connection.prepare_cached(&format!(
+        "SELECT {COLUMNS} FROM certificate WHERE configured ORDER BY name"
+    ))?;
+    let mut rows = statement.query([])?;
+    let mut certificates = Vec::new();
+    while let Some(row) = rows.next()? {
+        certificates.push(read(row)?);
+    }
+    Ok(certificates)
+}
+
+pub(super) fn one(connection: &Connection, name: &CertificateName) -> Result<Option<CertificateRow>> {
+    let mut statement =
+        connection.prepare_cached(&format!("SELECT {COLUMNS} FROM certificate WHERE name = ?1"))?;
+    let mut rows = statement.query([name.as_str()])?;
+    rows.next()?.map(read).transpose()
+}
+
+pub(super) fn issuance(connection: &Connection, name: &CertificateName) -> Result<Option<Issuance>> {
+    let row: Option<(u32, String, String, Option<String>)> = connection
+        .prepare_cached("SELECT version, wanted, state, key FROM issuance WHERE certificate = ?1")?
+        .query_row([name.as_str()], |row| {
+            Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?))
+        })
+        .optional()?;
+    let Some((version, wanted, state, key)) = row else {
+        return Ok(None);
+    };
+    if version != STATE_VERSION {
+        return Err(Trouble::Damaged {
+            what: "issuance",
+            subject: name.to_string(),
+            reason: format!("it has version {version}, this dns01d knows {STATE_VERSION}"),
+        });
+    }
+    Ok(Some(Issuance {
+        wanted: parsed(name.as_str(), "issuance", &wanted)?,
+        state: parsed(name.as_str(), "issuance", &state)?,
+        key: key.map(Secret::new),
+    }))
+}
+
+pub(super) fn apply(connection: &Connection, change: &Change) -> Result<Vec<Record>> {
+    let name = &change.certificate;
+    let key = name.as_str();
+    match &change.issuance {
+        None => {}
+        Some(None) => {
+            connection
+                .prepare_cached("DELETE FROM issuance WHERE certificate = ?1")?
+                .execute([key])?;
+        }
+        Some(Some((wanted, state))) => keep_issuance(connection, change, wanted, state)?,
+    }
+    if let Some(plan) = &change.plan {
+        records::plan(connection, name, plan, change.now)?;
+    }
+    if change.remove_records {
+        records::plan(connection, name, &[], change.now)?;
+    }
+    if let Some(issued) = &change.issued {
+        connection
+            .prepare_cached("UPDATE certificate SET issued = ?2 WHERE name = ?1")?
+            .execute(params![key, json(name, "certificate", issued)?])?;
+    }
+    if let Some((failures, error)) = &change.failure {
+        let error = error
+            .as_ref()
+            .map(|error| json(name, "last error", error))
+            .transpose()?;
+        connection
+            .prepare_cached("UPDATE certificate SET failures = ?2, last_error = ?3 WHERE name = ?1")?
+            .execute(params![key, failures, error])?;
+    }
+    if let Some((state, due)) = &change.deployment {
+        connection
+            .prepare_cached("UPDATE certificate SET deployment = ?2 WHERE name = ?1")?
+            .execute(params![
+                key,
+                state
+                    .encode()
+                    .map_err(|error| damaged(key, "deployment", &error))?
+            ])?;
+        put(connection, JobKind::Deploy, key, *due)?;
+    }
+    if let Some(due) = change.next_attempt {
+        put(connection, JobKind::Issue, key, due)?;
+    }
+    records::of_certificate(connection, name)
+}
+
+fn keep_issuance(connection: &Connection, change: &Change, wanted: &Wanted, state: &State) -> Result<()> {
+    let name = &change.certificate;
+    // the key enters with its CSR and leaves with the order; between, no statement touches it
+    let keeps_key = matches!(state, State::Finalizing { .. } | State::Issued { .. });
+    connection
+        .prepare_cached(
+            "INSERT INTO issuance (certificate, version, wanted, state, key, updated_at) \
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT DO UPDATE SET version = ?2, wanted = ?3, state = ?4, \
+             key = CASE WHEN ?7 THEN coalesce(?5, key) END, updated_at = ?6",
+        )?
+        .execute(params![
+            name.as_str(),
+            STATE_VERSION,
+            json(name, "issuance", wanted)?,
+            json(name, "issuance", state)?,
+            change.key.as_ref().map(Secret::expose),
+            change.now.as_millisecond(),
+            keeps_key,
+        ])?;
+    Ok(())
+}
+
+fn put(connection: &Connection, kind: JobKind, subject: &str, due: Option<Timestamp>) -> Result<()> {
+    match due {
+        Some(due) => jobs::schedule(
+            connection,
+            &Job {
+                kind,
+                subject: subject.to_owned(),
+                due,
+            },
+        ),
+        None => jobs::unschedule(connection, kind, subject),
+    }
+}
+
+fn read(row: &Row<'_>) -> Result<CertificateRow> {
+    let name: String = row.get(0)?;
+    let what = "certificate";
+    let optional = |column: usize| row.get::<_, Option<String>>(column);
+    Ok(CertificateRow {
+        configured: row.get(1)?,
+        wanted: parsed(&name, what, &row.get::<_, String>(2)?)?,
+        // what cannot be read is as good as absent: live files tell it again
+        issued: optional(3)?.and_then(|text| lenient(&name, "issued certificate", &text)),
+        failures: row.get(4)?,
+        last_error: optional(5)?.and_then(|text| lenient(&name, "last error", &text)),
+        deployment: optional(6)?.and_then(|text| {
+            deployment::State::decode(&text)
+                .inspect_err(|error| warn!(cert = name, %error, "stored deployment is left out"))
+                .ok()
+        }),
+        issuance: row.get(7)?,
+        next_attempt: row.get::<_, Option<i64>>(8)?.map(moment),
+        name: name
+            .parse()
+            .map_err(|error: crate::types::IdError| Trouble::Damaged {
+                what,
+                subject: name,
+                reason: error.to_string(),
+            })?,
+    })
+}
+
+fn lenient<T: DeserializeOwned>(subject: &str, what: &'static str, text: &str) -> Option<T> {
+    serde_json::from_str(text)
+        .inspect_err(
+            |error| warn!(cert = subject, what, %error, "stored value cannot be read and is left out"),
+        )
+        .ok()
+}
+
+fn json<T: Serialize>(name: &CertificateName, what: &'static str, value: &T) -> Result<String> {
+    serde_json::to_string(value).map_err(|error| damaged(name.as_str(), what, &error))
+}
+
+fn parsed<T: DeserializeOwned>(subject: &str, what: &'static str, text: &str) -> Result<T> {
+    serde_json::from_str(text).map_err(|error| damaged(subject, what, &error))
+}
+
+fn damaged(subject: &str, what: &'static str, error: &serde_json::Error) -> Trouble {
+    Trouble::Damaged {
+        what,
+        subject: subject.to_owned(),
+        reason: error.to_string(),
+    }
+}

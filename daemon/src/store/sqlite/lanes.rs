@@ -1,0 +1,196 @@
+//! A connection with a thread of its own. Work that queues up while a commit
+//! is being flushed shares the next one.
+
+use std::{
+    any::Any,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use rusqlite::Connection;
+use tokio::sync::{mpsc, oneshot};
+
+use crate::store::StoreError;
+
+/// What a piece of work inside a transaction answers.
+pub(super) type Result<T> = std::result::Result<T, Trouble>;
+
+/// Why a piece of work failed.
+#[derive(Debug)]
+pub(super) enum Trouble {
+    /// SQLite refused.
+    Sqlite(rusqlite::Error),
+    /// A value cannot be read back.
+    Damaged {
+        what: &'static str,
+        subject: String,
+        reason: String,
+    },
+}
+
+impl From<rusqlite::Error> for Trouble {
+    fn from(error: rusqlite::Error) -> Self {
+        Trouble::Sqlite(error)
+    }
+}
+
+/// Work that waits for the thread; more than this in the queue means that the
+/// disk stands still, and callers then wait in line.
+const QUEUE: usize = 256;
+/// Most pieces of work in one commit: bounds what one flush can hold up.
+const BATCH: usize = 128;
+
+type Boxed = Box<dyn Any + Send>;
+
+struct Work {
+    run: Box<dyn FnOnce(&Connection) -> Result<Boxed> + Send>,
+    reply: oneshot::Sender<std::result::Result<Boxed, StoreError>>,
+}
+
+/// A thread that owns a connection.
+#[derive(Debug)]
+pub(super) struct Lane {
+    // an Option so that drop can close the queue before it joins
+    queue: Option<mpsc::Sender<Work>>,
+    thread: Option<std::thread::JoinHandle<()>>,
+}
+
+impl Lane {
+    pub(super) fn start(
+        name: &'static str,
+        connection: Connection,
+        path: Arc<Path>,
+    ) -> std::result::Result<Self, StoreError> {
+        let (queue, work) = mpsc::channel(QUEUE);
+        let file = path.to_path_buf();
+        let thread = std::thread::Builder::new()
+            .name(name.into())
+            .spawn(move || serve(connection, work, &path))
+            .map_err(|source| StoreError::File { path: file, source })?;
+        Ok(Lane {
+            queue: Some(queue),
+            thread: Some(thread),
+        })
+    }
+
+    /// Runs `work` in a transaction and answers when that is committed.
+    pub(super) async fn run<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Connection) -> Result<T> + Send + 'static,
+    ) -> std::result::Result<T, StoreError> {
+        let (reply, answer) = oneshot::channel();
+        let run =
+            Box::new(move |connection: &Connection| work(connection).map(|value| Box::new(value) as Boxed));
+        let queue = self.queue.as_ref().ok_or(StoreError::Closed)?;
+        queue
+            .send(Work { run, reply })
+            .await
+            .map_err(|_| StoreError::Closed)?;
+        let value = answer.await.map_err(|_| StoreError::Closed)??;
+        // the box was made from a T three lines above
+        value
+            .downcast::<T>()
+            .map(|value| *value)
+            .map_err(|_| StoreError::Closed)
+    }
+}
+
+impl Drop for Lane {
+    fn drop(&mut self) {
+        drop(self.queue.take());
+        if let Some(thread) = self.thread.take() {
+            // what is queued is committed first; a panic there was reported by the thread
+            let _ = thread.join();
+        }
+    }
+}
+
+fn serve(mut connection: Connection, mut work: mpsc::Receiver<Work>, path: &Path) {
+    let mut batch = Vec::new();
+    while let Some(first) = work.blocking_recv() {
+        batch.push(first);
+        while batch.len() < BATCH {
+            match work.try_recv() {
+                Ok(next) => batch.push(next),
+                Err(_) => break,
+            }
+        }
+        commit(&mut connection, batch.drain(..), path);
+    }
+    // folds the log into the database, so that a stopped daemon leaves one file
+    if let Err(error) = connection.close() {
+        tracing::warn!(error = %error.1, "state database did not close cleanly");
+    }
+}
+
+fn commit(connection: &mut Connection, batch: impl Iterator<Item = Work>, path: &Path) {
+    let wrap = |trouble| report(trouble, path);
+    let mut done: Vec<(oneshot::Sender<_>, std::result::Result<Boxed, StoreError>)> = Vec::new();
+    let mut work = batch.peekable();
+    let outcome = (|| -> Result<()> {
+        let mut transaction = connection.transaction()?;
+        while let Some(Work { run, reply }) = work.next() {
+            // a savepoint each: one that fails takes nothing of the others with it
+            let savepoint = transaction.savepoint()?;
+            let value = match run(&savepoint) {
+                Ok(value) => savepoint.commit().map(|()| value).map_err(Trouble::from),
+                Err(trouble) => {
+                    drop(savepoint);
+                    Err(trouble)
+                }
+            };
+            done.push((reply, value.map_err(wrap)));
+        }
+        transaction.commit()?;
+        Ok(())
+    })();
+    if let Err(trouble) = outcome {
+        // nothing of this batch is durable: say so to each
+        let error = report(trouble, path);
+        tracing::error!(error = %error, "state database refused a commit");
+        for (reply, _) in done {
+            let _ = reply.send(Err(again(&error)));
+        }
+        for Work { reply, .. } in work {
+            let _ = reply.send(Err(again(&error)));
+        }
+        return;
+    }
+    for (reply, value) in done {
+        // whoever asked may have gone; the work stands all the same
+        let _ = reply.send(value);
+    }
+}
+
+fn report(trouble: Trouble, path: &Path) -> StoreError {
+    match trouble {
+        Trouble::Sqlite(source) => StoreError::Sqlite {
+            path: path.to_owned(),
+            source,
+        },
+        Trouble::Damaged {
+            what,
+            subject,
+            reason,
+        } => StoreError::Damaged {
+            what,
+            subject,
+            reason,
+        },
+    }
+}
+
+/// `rusqlite::Error` is not `Clone`: the code and text are what matters.
+fn again(error: &StoreError) -> StoreError {
+    let (path, source) = match error {
+        StoreError::Sqlite {
+            path,
+            source: rusqlite::Error::SqliteFailure(code, text),
+        } => (path.clone(), rusqlite::Error::SqliteFailure(*code, text.clone())),
+        other => (
+            PathBuf::new(),
+            rusqlite::Error::ToSqlConversionFailure(other.to_string().into()),
+        ),
+    };
+    StoreError::Sqlite { path, source }
+}

@@ -1,0 +1,180 @@
+//! The store of a single node: SQLite in WAL mode.
+//!
+//! `synchronous=FULL`: a commit is on disk when it returns (NORMAL flushes
+//! nothing per commit and could not keep the journal before the record). One
+//! writer commits whatever is queued in one flush; readers never wait for it.
+
+mod accounts;
+mod certificates;
+mod jobs;
+mod lanes;
+mod migrations;
+mod records;
+#[cfg(test)]
+mod tests;
+
+use std::{os::unix::fs::OpenOptionsExt as _, path::Path, sync::Arc};
+
+use futures_util::FutureExt as _;
+use jiff::Timestamp;
+use rusqlite::Connection;
+
+use self::lanes::Lane;
+use super::{
+    Account, Answer, CertificateRow, Change, Issuance, Job, JobKind, Record, RecordRemoval, Store,
+    StoreError, Wanted,
+};
+use crate::types::{CaName, CertificateName, InstanceName};
+
+/// SQLite in a file.
+#[derive(Debug)]
+pub struct Sqlite {
+    writer: Lane,
+    reader: Lane,
+}
+
+impl Sqlite {
+    /// Opens or makes the database and brings its schema up to date.
+    ///
+    /// # Errors
+    /// When the file cannot be opened, is damaged, or was written by a newer dns01d.
+    pub fn open(path: &Path) -> Result<Self, StoreError> {
+        // made here so that it never exists with another mode; WAL and SHM files take over its mode
+        std::fs::OpenOptions::new()
+            .create(true)
+            .truncate(false)
+            .write(true)
+            .mode(0o600)
+            .open(path)
+            .map_err(|source| StoreError::File {
+                path: path.to_owned(),
+                source,
+            })?;
+        let path: Arc<Path> = path.into();
+        let mut writer = connect(&path)?;
+        migrations::run(&mut writer, &path)?;
+        let reader = connect(&path)?;
+        Ok(Sqlite {
+            writer: Lane::start("store-writer", writer, path.clone())?,
+            reader: Lane::start("store-reader", reader, path)?,
+        })
+    }
+}
+
+fn connect(path: &Arc<Path>) -> Result<Connection, StoreError> {
+    let wrap = |source| StoreError::Sqlite {
+        path: path.to_path_buf(),
+        source,
+    };
+    let connection = Connection::open(path).map_err(wrap)?;
+    for (pragma, value) in [
+        ("journal_mode", "WAL"),
+        ("synchronous", "FULL"),
+        ("foreign_keys", "ON"),
+        // keys pass through here on their way to disk: leave no copy in freed pages
+        ("secure_delete", "ON"),
+        ("trusted_schema", "OFF"),
+        ("busy_timeout", "5000"),
+    ] {
+        connection.pragma_update(None, pragma, value).map_err(wrap)?;
+    }
+    Ok(connection)
+}
+
+impl Store for Sqlite {
+    fn adopt(&self, wanted: Vec<(CertificateName, Wanted)>, now: Timestamp) -> Answer<'_, ()> {
+        self.writer
+            .run(move |tx| certificates::adopt(tx, &wanted, now))
+            .boxed()
+    }
+
+    fn certificates(&self) -> Answer<'_, Vec<CertificateRow>> {
+        self.reader.run(|tx| certificates::all(tx)).boxed()
+    }
+
+    fn certificate(&self, name: CertificateName) -> Answer<'_, Option<CertificateRow>> {
+        self.reader.run(move |tx| certificates::one(tx, &name)).boxed()
+    }
+
+    fn issuance(&self, name: CertificateName) -> Answer<'_, Option<Issuance>> {
+        self.reader
+            .run(move |tx| certificates::issuance(tx, &name))
+            .boxed()
+    }
+
+    fn apply(&self, change: Change) -> Answer<'_, Vec<Record>> {
+        self.writer
+            .run(move |tx| certificates::apply(tx, &change))
+            .boxed()
+    }
+
+    fn records(&self, name: CertificateName) -> Answer<'_, Vec<Record>> {
+        self.reader
+            .run(move |tx| records::of_certificate(tx, &name))
+            .boxed()
+    }
+
+    fn records_published(&self, handles: Vec<(i64, String)>) -> Answer<'_, ()> {
+        self.writer
+            .run(move |tx| records::published(tx, &handles))
+            .boxed()
+    }
+
+    fn removals(&self, instance: InstanceName, now: Timestamp) -> Answer<'_, Vec<Record>> {
+        self.reader
+            .run(move |tx| records::removals(tx, &instance, now))
+            .boxed()
+    }
+
+    fn leftovers(&self) -> Answer<'_, Vec<Record>> {
+        self.reader.run(|tx| records::leftovers(tx)).boxed()
+    }
+
+    fn records_removed(&self, instance: InstanceName, outcomes: Vec<(i64, RecordRemoval)>) -> Answer<'_, ()> {
+        self.writer
+            .run(move |tx| records::removed(tx, &instance, &outcomes))
+            .boxed()
+    }
+
+    fn due(&self, kind: JobKind, now: Timestamp, limit: usize) -> Answer<'_, Vec<Job>> {
+        self.reader.run(move |tx| jobs::due(tx, kind, now, limit)).boxed()
+    }
+
+    fn next_due(&self, now: Timestamp) -> Answer<'_, Option<Timestamp>> {
+        self.reader.run(move |tx| jobs::next_due(tx, now)).boxed()
+    }
+
+    fn schedule(&self, job: Job) -> Answer<'_, ()> {
+        self.writer.run(move |tx| jobs::schedule(tx, &job)).boxed()
+    }
+
+    fn unschedule(&self, kind: JobKind, subject: String) -> Answer<'_, ()> {
+        self.writer
+            .run(move |tx| jobs::unschedule(tx, kind, &subject))
+            .boxed()
+    }
+
+    fn account(&self, ca: CaName, directory: String) -> Answer<'_, Option<Account>> {
+        self.reader
+            .run(move |tx| accounts::one(tx, &ca, &directory))
+            .boxed()
+    }
+
+    fn keep_account(&self, ca: CaName, directory: String, account: Account) -> Answer<'_, ()> {
+        self.writer
+            .run(move |tx| accounts::keep(tx, &ca, &directory, &account))
+            .boxed()
+    }
+
+    fn plugin_state(&self, instance: InstanceName, key: String) -> Answer<'_, Option<Vec<u8>>> {
+        self.reader
+            .run(move |tx| accounts::plugin_state(tx, &instance, &key))
+            .boxed()
+    }
+
+    fn keep_plugin_state(&self, instance: InstanceName, key: String, value: Vec<u8>) -> Answer<'_, ()> {
+        self.writer
+            .run(move |tx| accounts::keep_plugin_state(tx, &instance, &key, &value))
+            .boxed()
+    }
+}

@@ -1,0 +1,182 @@
+//! The journal of challenge records.
+
+use jiff::Timestamp;
+use rusqlite::{Connection, Row, params};
+
+use super::{
+    jobs::{moment, schedule, schedule_by, unschedule},
+    lanes::{Result, Trouble},
+};
+use crate::{
+    store::{Job, JobKind, NewRecord, Record, RecordPhase, RecordRemoval},
+    types::{CertificateName, InstanceName},
+};
+
+const COLUMNS: &str = "id, certificate, instance, owner, zone, value, identifier, challenge_name, token, \
+                       key_authorization, handle, removing, attempts, last_error, created_at, \
+                       EXISTS (SELECT 1 FROM record AS other WHERE other.owner = record.owner AND \
+                       other.value = record.value AND other.instance = record.instance AND \
+                       other.id <> record.id AND NOT other.removing)";
+
+pub(super) fn of_certificate(connection: &Connection, name: &CertificateName) -> Result<Vec<Record>> {
+    select(connection, "certificate = ?1 ORDER BY id", params![name.as_str()])
+}
+
+pub(super) fn leftovers(connection: &Connection) -> Result<Vec<Record>> {
+    select(connection, "removing ORDER BY id", params![])
+}
+
+pub(super) fn removals(
+    connection: &Connection,
+    instance: &InstanceName,
+    now: Timestamp,
+) -> Result<Vec<Record>> {
+    select(
+        connection,
+        "removing AND instance = ?1 AND (attempts = 0 OR retry_at <= ?2) ORDER BY id",
+        params![instance.as_str(), now.as_millisecond()],
+    )
+}
+
+/// Makes the rows of a certificate be exactly `plan`; others begin removal.
+pub(super) fn plan(
+    connection: &Connection,
+    name: &CertificateName,
+    plan: &[NewRecord],
+    now: Timestamp,
+) -> Result<()> {
+    let standing = of_certificate(connection, name)?;
+    for record in &standing {
+        let planned = plan.contains(&record.record);
+        if planned != (record.phase == RecordPhase::Wanted) {
+            connection
+                .prepare_cached(
+                    "UPDATE record SET removing = ?2, attempts = 0, retry_at = NULL WHERE id = ?1",
+                )?
+                .execute(params![record.id, !planned])?;
+        }
+        if !planned {
+            schedule_by(connection, JobKind::CleanUp, record.record.instance.as_str(), now)?;
+        }
+    }
+    for new in plan
+        .iter()
+        .filter(|new| !standing.iter().any(|record| record.record == **new))
+    {
+        connection
+            .prepare_cached(
+                "INSERT INTO record (certificate, instance, owner, zone, value, identifier, challenge_name, token, \
+                 key_authorization, created_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
+            )?
+            .execute(params![
+                name.as_str(),
+                new.instance.as_str(),
+                new.owner.as_str(),
+                new.zone.as_str(),
+                new.value,
+                new.identifier.as_str(),
+                new.challenge_name.as_str(),
+                new.token,
+                new.key_authorization,
+                now.as_millisecond(),
+            ])?;
+    }
+    Ok(())
+}
+
+pub(super) fn published(connection: &Connection, handles: &[(i64, String)]) -> Result<()> {
+    let mut statement = connection.prepare_cached("UPDATE record SET handle = ?2 WHERE id = ?1")?;
+    for (id, handle) in handles {
+        statement.execute(params![id, handle])?;
+    }
+    Ok(())
+}
+
+pub(super) fn removed(
+    connection: &Connection,
+    instance: &InstanceName,
+    outcomes: &[(i64, RecordRemoval)],
+) -> Result<()> {
+    for (id, outcome) in outcomes {
+        match outcome {
+            RecordRemoval::Gone => {
+                // a new issuance may have planned the row again meanwhile: then it stays
+                connection
+                    .prepare_cached("DELETE FROM record WHERE id = ?1 AND removing")?
+                    .execute([id])?;
+            }
+            RecordRemoval::Failed { error, retry_at } => {
+                connection
+                    .prepare_cached(
+                        "UPDATE record SET attempts = attempts + 1, last_error = ?2, retry_at = ?3 WHERE id = ?1 AND removing",
+                    )?
+                    .execute(params![id, error, retry_at.map(Timestamp::as_millisecond)])?;
+            }
+        }
+    }
+    let next: Option<i64> = connection
+        .prepare_cached(
+            "SELECT min(coalesce(retry_at, 0)) FROM record WHERE removing AND instance = ?1 \
+             AND (attempts = 0 OR retry_at IS NOT NULL)",
+        )?
+        .query_row([instance.as_str()], |row| row.get(0))?;
+    match next {
+        Some(due) => {
+            let job = Job {
+                kind: JobKind::CleanUp,
+                subject: instance.to_string(),
+                due: moment(due),
+            };
+            schedule(connection, &job)
+        }
+        None => unschedule(connection, JobKind::CleanUp, instance.as_str()),
+    }
+}
+
+fn select(connection: &Connection, condition: &str, values: &[&dyn rusqlite::ToSql]) -> Result<Vec<Record>> {
+    let mut statement =
+        connection.prepare_cached(&format!("SELECT {COLUMNS} FROM record WHERE {condition}"))?;
+    let mut rows = statement.query(values)?;
+    let mut records = Vec::new();
+    while let Some(row) = rows.next()? {
+        records.push(read(row)?);
+    }
+    Ok(records)
+}
+
+fn read(row: &Row<'_>) -> Result<Record> {
+    let id: i64 = row.get(0)?;
+    Ok(Record {
+        id,
+        certificate: parsed(row, 1)?,
+        record: NewRecord {
+            instance: parsed(row, 2)?,
+            owner: parsed(row, 3)?,
+            zone: parsed(row, 4)?,
+            value: row.get(5)?,
+            identifier: parsed(row, 6)?,
+            challenge_name: parsed(row, 7)?,
+            token: row.get(8)?,
+            key_authorization: row.get(9)?,
+        },
+        handle: row.get(10)?,
+        phase: if row.get(11)? {
+            RecordPhase::Removing
+        } else {
+            RecordPhase::Wanted
+        },
+        attempts: row.get(12)?,
+        last_error: row.get(13)?,
+        created_at: moment(row.get(14)?),
+        shared: row.get(15)?,
+    })
+}
+
+fn parsed<T: std::str::FromStr<Err: std::fmt::Display>>(row: &Row<'_>, column: usize) -> Result<T> {
+    let text: String = row.get(column)?;
+    text.parse().map_err(|error: T::Err| Trouble::Damaged {
+        what: "challenge record",
+        subject: text.clone(),
+        reason: error.to_string(),
+    })
+}

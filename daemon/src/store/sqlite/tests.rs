@@ -1,0 +1,428 @@
+use jiff::Timestamp;
+
+use super::*;
+use crate::{
+    issuance::{Order, State},
+    secret::Secret,
+    store::{Issued, LastError, NewRecord, RecordPhase},
+    types::FaultClass,
+};
+
+fn at(seconds: i64) -> Timestamp {
+    Timestamp::from_second(seconds).unwrap()
+}
+
+fn wanted(names: &[&str]) -> Wanted {
+    Wanted {
+        identifiers: names.iter().map(|name| name.parse().unwrap()).collect(),
+        ca: "ca".parse().unwrap(),
+        key_type: Default::default(),
+    }
+}
+
+fn name(text: &str) -> CertificateName {
+    text.parse().unwrap()
+}
+
+fn order() -> Order {
+    Order {
+        url: "https://ca.test/o/1".parse().unwrap(),
+        finalize: "https://ca.test/f/1".parse().unwrap(),
+        authorizations: Vec::new(),
+        expires: None,
+    }
+}
+
+fn record(value: &str) -> NewRecord {
+    NewRecord {
+        instance: "dns".parse().unwrap(),
+        owner: "_acme-challenge.example.test".parse().unwrap(),
+        zone: "example.test".parse().unwrap(),
+        value: value.into(),
+        identifier: "example.test".parse().unwrap(),
+        challenge_name: "_acme-challenge.example.test".parse().unwrap(),
+        token: "t".into(),
+        key_authorization: "t.k".into(),
+    }
+}
+
+struct Bench {
+    store: Option<Sqlite>,
+    directory: tempfile::TempDir,
+}
+
+impl Bench {
+    fn new() -> Self {
+        let mut bench = Bench {
+            store: None,
+            directory: tempfile::tempdir().unwrap(),
+        };
+        bench.reopen();
+        bench
+    }
+
+    fn reopen(&mut self) {
+        self.store = None;
+        self.store = Some(Sqlite::open(&self.directory.path().join("state.db")).unwrap());
+    }
+
+    fn store(&self) -> &Sqlite {
+        self.store.as_ref().unwrap()
+    }
+}
+
+#[tokio::test]
+async fn a_new_certificate_is_due_and_an_unchanged_one_keeps_its_plan() {
+    let bench = Bench::new();
+    let store = bench.store();
+    store
+        .adopt(vec![(name("a"), wanted(&["a.test"]))], at(10))
+        .await
+        .unwrap();
+    let mut change = Change::of(name("a"), at(11));
+    change.next_attempt = Some(Some(at(5000)));
+    store.apply(change).await.unwrap();
+    store
+        .adopt(vec![(name("a"), wanted(&["a.test"]))], at(20))
+        .await
+        .unwrap();
+    assert!(store.due(JobKind::Issue, at(4999), 10).await.unwrap().is_empty());
+    assert_eq!(store.next_due(at(0)).await.unwrap(), Some(at(5000)));
+    store
+        .adopt(vec![(name("a"), wanted(&["a.test", "b.test"]))], at(30))
+        .await
+        .unwrap();
+    assert_eq!(
+        store.due(JobKind::Issue, at(30), 10).await.unwrap().len(),
+        1,
+        "new names are due at once"
+    );
+}
+
+#[tokio::test]
+async fn state_key_and_journal_survive_together() {
+    let mut bench = Bench::new();
+    bench
+        .store()
+        .adopt(vec![(name("a"), wanted(&["a.test"]))], at(0))
+        .await
+        .unwrap();
+    let state = State::Finalizing {
+        order: order(),
+        csr: vec![1, 2],
+    };
+    let mut change = Change::of(name("a"), at(1));
+    change.issuance = Some(Some((wanted(&["a.test"]), state.clone())));
+    change.key = Some(Secret::new("PEM".into()));
+    change.plan = Some(vec![record("one"), record("two")]);
+    bench.store().apply(change).await.unwrap();
+    bench.reopen();
+    let issuance = bench.store().issuance(name("a")).await.unwrap().unwrap();
+    assert_eq!(issuance.state, state);
+    assert_eq!(issuance.key.unwrap().expose(), "PEM");
+    assert_eq!(bench.store().records(name("a")).await.unwrap().len(), 2);
+}
+
+#[tokio::test]
+async fn the_key_leaves_the_database_with_its_order() {
+    let bench = Bench::new();
+    let store = bench.store();
+    store
+        .adopt(vec![(name("a"), wanted(&["a.test"]))], at(0))
+        .await
+        .unwrap();
+    let mut change = Change::of(name("a"), at(1));
+    let finalizing = State::Finalizing {
+        order: order(),
+        csr: vec![],
+    };
+    change.issuance = Some(Some((wanted(&["a.test"]), finalizing)));
+    change.key = Some(Secret::new("PEM".into()));
+    store.apply(change).await.unwrap();
+    let mut change = Change::of(name("a"), at(2));
+    change.issuance = Some(Some((
+        wanted(&["a.test"]),
+        State::Issued {
+            order: order(),
+            chain: "c".into(),
+        },
+    )));
+    store.apply(change).await.unwrap();
+    assert!(store.issuance(name("a")).await.unwrap().unwrap().key.is_some());
+    let mut change = Change::of(name("a"), at(3));
+    change.issuance = Some(Some((wanted(&["a.test"]), State::Due)));
+    store.apply(change).await.unwrap();
+    assert!(store.issuance(name("a")).await.unwrap().unwrap().key.is_none());
+}
+
+#[tokio::test]
+async fn a_row_leaves_the_journal_only_after_its_removal_was_confirmed() {
+    let bench = Bench::new();
+    let store = bench.store();
+    let dns: InstanceName = "dns".parse().unwrap();
+    store
+        .adopt(vec![(name("a"), wanted(&["a.test"]))], at(0))
+        .await
+        .unwrap();
+    let mut change = Change::of(name("a"), at(1));
+    change.plan = Some(vec![record("one")]);
+    let id = store.apply(change).await.unwrap()[0].id;
+    assert!(store.removals(dns.clone(), at(1)).await.unwrap().is_empty());
+    let mut change = Change::of(name("a"), at(2));
+    change.remove_records = true;
+    store.apply(change).await.unwrap();
+    let jobs = store.due(JobKind::CleanUp, at(2), 10).await.unwrap();
+    assert_eq!(jobs[0].subject, "dns");
+
+    let retry_at = Some(at(62));
+    let failed = RecordRemoval::Failed {
+        error: "down".into(),
+        retry_at,
+    };
+    store
+        .records_removed(dns.clone(), vec![(id, failed)])
+        .await
+        .unwrap();
+    assert!(store.removals(dns.clone(), at(61)).await.unwrap().is_empty());
+    assert_eq!(store.removals(dns.clone(), at(62)).await.unwrap()[0].attempts, 1);
+
+    let given_up = RecordRemoval::Failed {
+        error: "down".into(),
+        retry_at: None,
+    };
+    store
+        .records_removed(dns.clone(), vec![(id, given_up)])
+        .await
+        .unwrap();
+    assert_eq!(store.leftovers().await.unwrap().len(), 1, "it stays visible");
+    assert!(
+        !store
+            .due(JobKind::CleanUp, at(10_000), 10)
+            .await
+            .unwrap()
+            .iter()
+            .any(|job| job.subject == "dns")
+    );
+
+    store
+        .records_removed(dns.clone(), vec![(id, RecordRemoval::Gone)])
+        .await
+        .unwrap();
+    assert!(store.leftovers().await.unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn a_record_that_is_wanted_again_is_not_forgotten_when_its_old_removal_ends() {
+    let bench = Bench::new();
+    let store = bench.store();
+    let dns: InstanceName = "dns".parse().unwrap();
+    store
+        .adopt(vec![(name("a"), wanted(&["a.test"]))], at(0))
+        .await
+        .unwrap();
+    let planned = |at| {
+        let mut change = Change::of(name("a"), at);
+        change.plan = Some(vec![record("one")]);
+        change
+    };
+    let id = store.apply(planned(at(1))).await.unwrap()[0].id;
+    let mut change = Change::of(name("a"), at(2));
+    change.remove_records = true;
+    store.apply(change).await.unwrap();
+    let again = store.apply(planned(at(3))).await.unwrap();
+    assert_eq!((again[0].id, again[0].phase), (id, RecordPhase::Wanted));
+    store
+        .records_removed(dns, vec![(id, RecordRemoval::Gone)])
+        .await
+        .unwrap();
+    assert_eq!(store.records(name("a")).await.unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn what_left_the_configuration_gives_its_records_up() {
+    let bench = Bench::new();
+    let store = bench.store();
+    store
+        .adopt(vec![(name("a"), wanted(&["a.test"]))], at(0))
+        .await
+        .unwrap();
+    let mut change = Change::of(name("a"), at(1));
+    change.plan = Some(vec![record("one")]);
+    change.issuance = Some(Some((wanted(&["a.test"]), State::Ordered { order: order() })));
+    store.apply(change).await.unwrap();
+    store.adopt(vec![], at(2)).await.unwrap();
+    assert!(store.certificates().await.unwrap().is_empty());
+    assert!(store.issuance(name("a")).await.unwrap().is_none());
+    assert_eq!(store.leftovers().await.unwrap().len(), 1);
+    assert!(store.due(JobKind::Issue, at(2), 10).await.unwrap().is_empty());
+    assert_eq!(store.due(JobKind::CleanUp, at(2), 10).await.unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn a_record_that_two_issuances_want_is_known_to_be_shared() {
+    let bench = Bench::new();
+    let store = bench.store();
+    let both = vec![(name("a"), wanted(&["a.test"])), (name("b"), wanted(&["a.test"]))];
+    store.adopt(both, at(0)).await.unwrap();
+    for certificate in ["a", "b"] {
+        let mut change = Change::of(name(certificate), at(1));
+        change.plan = Some(vec![record("one")]);
+        store.apply(change).await.unwrap();
+    }
+    let mut change = Change::of(name("a"), at(2));
+    change.remove_records = true;
+    store.apply(change).await.unwrap();
+    let removals = store.removals("dns".parse().unwrap(), at(2)).await.unwrap();
+    assert_eq!(
+        removals.iter().map(|record| record.shared).collect::<Vec<_>>(),
+        [true]
+    );
+}
+
+#[tokio::test]
+async fn a_failure_and_its_moment_survive_a_restart() {
+    let mut bench = Bench::new();
+    bench
+        .store()
+        .adopt(vec![(name("a"), wanted(&["a.test"]))], at(0))
+        .await
+        .unwrap();
+    let error = LastError {
+        at: at(1),
+        class: FaultClass::Refused,
+        state: "answered".into(),
+        text: "no".into(),
+    };
+    let mut change = Change::of(name("a"), at(1));
+    change.failure = Some((3, Some(error.clone())));
+    change.next_attempt = Some(Some(at(6001)));
+    bench.store().apply(change).await.unwrap();
+    bench.reopen();
+    bench
+        .store()
+        .adopt(vec![(name("a"), wanted(&["a.test"]))], at(2))
+        .await
+        .unwrap();
+    let row = bench.store().certificate(name("a")).await.unwrap().unwrap();
+    assert_eq!(
+        (row.failures, row.last_error, row.next_attempt),
+        (3, Some(error), Some(at(6001)))
+    );
+}
+
+#[tokio::test]
+async fn one_certificate_that_comes_back_keeps_its_plan() {
+    let bench = Bench::new();
+    let store = bench.store();
+    store
+        .adopt(vec![(name("a"), wanted(&["a.test"]))], at(0))
+        .await
+        .unwrap();
+    let mut change = Change::of(name("a"), at(1));
+    change.issued = Some(Issued {
+        wanted: wanted(&["a.test"]),
+        serial: "01".into(),
+        not_before: at(0),
+        not_after: at(9000),
+        generation: 1,
+        renew_at: at(6000),
+    });
+    store.apply(change).await.unwrap();
+    store.adopt(vec![], at(2)).await.unwrap();
+    store
+        .adopt(vec![(name("a"), wanted(&["a.test"]))], at(3))
+        .await
+        .unwrap();
+    assert!(store.due(JobKind::Issue, at(5999), 10).await.unwrap().is_empty());
+    assert_eq!(store.due(JobKind::Issue, at(6000), 10).await.unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn one_failing_piece_of_work_takes_nothing_of_its_batch_with_it() {
+    let bench = Bench::new();
+    let store = bench.store();
+    let good = (0..20).map(|n| {
+        store.schedule(Job {
+            kind: JobKind::Issue,
+            subject: format!("s{n}"),
+            due: at(n),
+        })
+    });
+    // no such certificate: the foreign key refuses
+    let mut change = Change::of(name("nobody"), at(1));
+    change.issuance = Some(Some((wanted(&["a.test"]), State::Due)));
+    let (bad, good) = tokio::join!(store.apply(change), futures_util::future::join_all(good));
+    assert!(bad.is_err());
+    assert!(good.iter().all(Result::is_ok));
+    assert_eq!(store.due(JobKind::Issue, at(100), 100).await.unwrap().len(), 20);
+}
+
+#[tokio::test]
+async fn a_newer_schema_is_refused_and_left_alone() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("state.db");
+    drop(Sqlite::open(&path).unwrap());
+    let connection = Connection::open(&path).unwrap();
+    connection.pragma_update(None, "user_version", 99).unwrap();
+    drop(connection);
+    let error = Sqlite::open(&path).unwrap_err();
+    assert!(matches!(error, StoreError::Newer { found: 99, .. }), "{error}");
+}
+
+#[tokio::test]
+async fn only_the_daemon_reads_the_database() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let bench = Bench::new();
+    bench.store().adopt(vec![], at(0)).await.unwrap();
+    for entry in std::fs::read_dir(bench.directory.path()).unwrap() {
+        let entry = entry.unwrap();
+        assert_eq!(
+            entry.metadata().unwrap().permissions().mode() & 0o777,
+            0o600,
+            "{:?}",
+            entry.path()
+        );
+    }
+}
+
+#[tokio::test]
+async fn plugin_state_is_kept_per_instance() {
+    let bench = Bench::new();
+    let store = bench.store();
+    let (a, b): (InstanceName, InstanceName) = ("a".parse().unwrap(), "b".parse().unwrap());
+    store
+        .keep_plugin_state(a.clone(), "k".into(), b"v".to_vec())
+        .await
+        .unwrap();
+    assert_eq!(
+        store.plugin_state(a.clone(), "k".into()).await.unwrap(),
+        Some(b"v".to_vec())
+    );
+    assert_eq!(store.plugin_state(b, "k".into()).await.unwrap(), None);
+    store
+        .keep_plugin_state(a.clone(), "k".into(), vec![])
+        .await
+        .unwrap();
+    assert_eq!(store.plugin_state(a, "k".into()).await.unwrap(), None);
+}
+
+/// Not a timed test: a reminder of what one flush carries.
+#[tokio::test]
+async fn changes_that_queue_up_share_a_flush() {
+    let bench = Bench::new();
+    let store = bench.store();
+    let start = tokio::time::Instant::now();
+    let work = (0..200).map(|n| {
+        store.schedule(Job {
+            kind: JobKind::Issue,
+            subject: format!("s{n}"),
+            due: at(n),
+        })
+    });
+    futures_util::future::join_all(work).await;
+    println!("200 changes in {:?}", start.elapsed());
+    assert_eq!(
+        store.due(JobKind::Issue, at(1000), 1000).await.unwrap().len(),
+        200
+    );
+}
