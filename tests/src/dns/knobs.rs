@@ -3,16 +3,19 @@
 use std::time::Duration;
 
 use hickory_proto::op::ResponseCode;
-use parking_lot::Mutex;
 use serde::{Deserialize, Serialize};
+
+use crate::knobs::seconds;
 
 /// What one server does wrong. The default does nothing wrong.
 #[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
 pub struct DnsKnobs {
     /// Every answer waits this long.
+    #[serde(with = "seconds")]
     pub answer_delay: Duration,
     /// Questions are answered from the zones as they were this long ago: a slow secondary.
+    #[serde(with = "seconds")]
     pub lag: Duration,
     /// Instead of answering a question.
     pub query_fault: Option<DnsFault>,
@@ -57,26 +60,5 @@ impl DnsFault {
             DnsFault::Servfail => Some(ResponseCode::ServFail),
             DnsFault::Refused => Some(ResponseCode::Refused),
         }
-    }
-}
-
-/// Knobs that can be turned while others read them.
-#[derive(Debug, Default)]
-pub struct KnobCell<K>(Mutex<K>);
-
-impl<K: Clone> KnobCell<K> {
-    /// Starts from `knobs`.
-    pub fn new(knobs: K) -> Self {
-        KnobCell(Mutex::new(knobs))
-    }
-
-    /// As they stand.
-    pub fn current(&self) -> K {
-        self.0.lock().clone()
-    }
-
-    /// Turns them; the next request sees it. Gives back what the closure gives.
-    pub fn update<T>(&self, turn: impl FnOnce(&mut K) -> T) -> T {
-        turn(&mut self.0.lock())
     }
 }

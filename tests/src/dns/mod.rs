@@ -11,6 +11,7 @@
 //! # Ok(()) }
 //! ```
 
+mod ask;
 mod catalog;
 mod history;
 mod knobs;
@@ -22,8 +23,11 @@ mod tsig;
 mod update;
 mod zone;
 
+pub use crate::knobs::KnobCell;
+pub use ask::{AskError, ask, ask_txt};
+pub(crate) use ask::{ask_name, txt_at};
 pub use history::{Change, QuerySeen, UpdateSeen};
-pub use knobs::{DnsFault, DnsKnobs, KnobCell, UpdateFault};
+pub use knobs::{DnsFault, DnsKnobs, UpdateFault};
 pub use policy::UpdatePolicy;
 pub use server::{DnsOptions, DnsServer};
 pub use tsig::TsigKey;

@@ -13,9 +13,10 @@ use tokio_util::task::TaskTracker;
 
 use super::catalog::{Catalog, Timeline};
 use super::history::{History, QuerySeen, UpdateSeen};
-use super::knobs::{DnsKnobs, KnobCell};
+use super::knobs::DnsKnobs;
 use super::respond::{Transport, respond};
 use super::{DnsError, RecordSeen, TsigKey, UpdatePolicy, Zone, fqdn, plain};
+use crate::knobs::KnobCell;
 
 /// Requests worked on at once; more wait in the kernel's buffers.
 const IN_FLIGHT: usize = 512;

@@ -1,17 +1,30 @@
-//! TSIG keys of the server (RFC 8945); the algorithm itself is the provider's.
+//! TSIG keys of the server (RFC 8945).
 
-use super::DnsError;
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+
+use super::{DnsError, fqdn, plain};
+
+/// A fresh key's secret: as long as the output of its hash (RFC 8945 section 8).
+const SECRET_BYTES: usize = 32;
+
+/// What a fresh key uses.
+const ALGORITHM: &str = "hmac-sha256";
+
+/// Hashes that RFC 8945 section 6 keeps, without SHA-1 and MD5.
+const ALGORITHMS: &[&str] = &["hmac-sha224", "hmac-sha256", "hmac-sha384", "hmac-sha512"];
 
 /// A key that may sign updates.
 #[derive(Clone)]
 pub struct TsigKey {
-    /// Its name, lower case.
-    pub name: String,
+    name: String,
+    algorithm: String,
+    secret: String,
 }
 
 impl std::fmt::Debug for TsigKey {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "TsigKey({})", self.name)
+        write!(f, "TsigKey({}, {}, ..)", self.name, self.algorithm)
     }
 }
 
@@ -21,8 +34,73 @@ impl TsigKey {
     /// # Errors
     /// [`DnsError::Key`].
     pub fn parse(text: &str) -> Result<Self, DnsError> {
+        let mut parts = text.splitn(3, ':');
+        let name = parts.next().unwrap_or_default();
+        let bad = |reason: String| DnsError::Key {
+            key: name.to_owned(),
+            reason,
+        };
+        let (Some(algorithm), Some(secret)) = (parts.next(), parts.next()) else {
+            return Err(bad("a part is missing".to_owned()));
+        };
+        let name = plain(&fqdn(name)?);
+        let algorithm = algorithm.to_lowercase();
+        if !ALGORITHMS.contains(&algorithm.as_str()) {
+            return Err(bad(format!(
+                "algorithm {algorithm} is not one of {}",
+                ALGORITHMS.join(", ")
+            )));
+        }
+        STANDARD
+            .decode(secret)
+            .map_err(|_| bad("the secret is not base64".to_owned()))?;
         Ok(TsigKey {
-            name: text.to_owned(),
+            name,
+            algorithm,
+            secret: secret.to_owned(),
         })
+    }
+
+    /// A fresh key.
+    ///
+    /// # Errors
+    /// [`DnsError::Key`].
+    pub fn generate(name: &str) -> Result<Self, DnsError> {
+        let mut secret = [0; SECRET_BYTES];
+        openssl::rand::rand_bytes(&mut secret).map_err(|error| DnsError::Key {
+            key: name.to_owned(),
+            reason: error.to_string(),
+        })?;
+        Self::parse(&format!("{name}:{ALGORITHM}:{}", STANDARD.encode(secret)))
+    }
+
+    /// Its name, lower case, no final dot.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Its algorithm: `hmac-sha256`.
+    pub fn algorithm(&self) -> &str {
+        &self.algorithm
+    }
+
+    /// The secret alone, base64.
+    pub fn secret_base64(&self) -> &str {
+        &self.secret
+    }
+
+    /// What [`TsigKey::parse`] reads, and `nsupdate -y` in another order.
+    pub fn text(&self) -> String {
+        format!("{}:{}:{}", self.name, self.algorithm, self.secret)
+    }
+
+    /// A `key { }` clause of BIND's configuration, which is also a key file of `nsupdate -k`.
+    pub fn bind_text(&self) -> String {
+        let TsigKey {
+            name,
+            algorithm,
+            secret,
+        } = self;
+        format!("key \"{name}\" {{\n  algorithm {algorithm};\n  secret \"{secret}\";\n}};\n")
     }
 }

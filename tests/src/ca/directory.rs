@@ -1,0 +1,37 @@
+//! The directory and fresh nonces (RFC 8555 sections 7.1.1, 7.2).
+
+use axum::Json;
+use axum::extract::State;
+use hyper::{Method, StatusCode};
+use serde_json::{Value, json};
+
+use super::Site;
+
+pub(super) async fn directory(State(site): State<Site>) -> Json<Value> {
+    let knobs = site.ca.knobs.current();
+    Json(json!({
+        "newNonce": site.url("/new-nonce"),
+        "newAccount": site.url("/new-account"),
+        "newOrder": site.url("/new-order"),
+        "revokeCert": site.url("/revoke-cert"),
+        "keyChange": site.url("/key-change"),
+        "meta": {
+            "termsOfService": site.url("/terms"),
+            "caaIdentities": ["lab.test"],
+            "externalAccountRequired": knobs.external_account_required,
+        },
+    }))
+}
+
+/// The nonce itself is a header that every answer carries.
+pub(super) async fn new_nonce(method: Method) -> StatusCode {
+    if method == Method::HEAD {
+        StatusCode::OK
+    } else {
+        StatusCode::NO_CONTENT
+    }
+}
+
+pub(super) async fn terms() -> &'static str {
+    "These certificates are for tests. Trust none of them.\n"
+}

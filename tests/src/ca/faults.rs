@@ -1,0 +1,96 @@
+//! Faults on demand: which ones strike a request, and what they make of its answer.
+
+use std::io;
+use std::time::Duration;
+
+use axum::body::{Body, Bytes};
+use axum::response::{IntoResponse, Response};
+use futures_util::stream;
+use hyper::{StatusCode, header};
+
+use super::dice::Dice;
+use super::endpoint::Endpoint;
+use super::knobs::{CaKnobs, Fault, Phase, When};
+use super::problem::{Problem, ProblemType};
+
+/// Marks an answer whose connection is to end without it.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Reset;
+
+/// What happens to one request.
+#[derive(Debug, Default)]
+pub(super) struct Plan {
+    pub(super) delay: Duration,
+    pub(super) before: Option<Fault>,
+    pub(super) after: Option<Fault>,
+}
+
+/// Picks the faults for a request and counts them down.
+pub(super) fn plan(knobs: &mut CaKnobs, dice: &mut Dice, endpoint: Endpoint) -> Plan {
+    let mut plan = Plan::default();
+    for rule in &mut knobs.faults {
+        let is_aimed_here = rule.endpoint.is_none_or(|wanted| wanted == endpoint);
+        let is_settled = plan.before.is_some() || (plan.after.is_some() && rule.phase == Phase::After);
+        if !is_aimed_here || is_settled {
+            continue;
+        }
+        let strikes = match &mut rule.when {
+            When::Always => true,
+            When::Share(share) => dice.hits(*share),
+            When::Next(0) => false,
+            When::Next(left) => {
+                *left -= 1;
+                true
+            }
+        };
+        match (strikes, rule.fault, rule.phase) {
+            (false, _, _) => {}
+            (true, Fault::Delay(seconds), _) => {
+                plan.delay += Duration::try_from_secs_f64(seconds).unwrap_or_default();
+            }
+            (true, fault, Phase::Before) => plan.before = Some(fault),
+            (true, fault, Phase::After) => plan.after = Some(fault),
+        }
+    }
+    knobs.faults.retain(|rule| rule.when != When::Next(0));
+    plan
+}
+
+/// The answer that a fault gives instead of `answer`.
+pub(super) async fn spoil(fault: Fault, answer: Response) -> Response {
+    match fault {
+        Fault::Delay(_) => answer,
+        Fault::Status(status) => {
+            let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+            (status, "the lab was told to answer so\n").into_response()
+        }
+        Fault::RateLimited(retry_after) => {
+            let problem = Problem::new(ProblemType::RateLimited, "too many requests of this kind");
+            problem.with_retry_after(retry_after).into_response()
+        }
+        Fault::Unavailable(retry_after) => {
+            let problem = Problem::new(ProblemType::RateLimited, "Service busy; retry later.");
+            let problem = problem.with_status(StatusCode::SERVICE_UNAVAILABLE);
+            problem.with_retry_after(retry_after).into_response()
+        }
+        Fault::InternalError => {
+            Problem::new(ProblemType::ServerInternal, "the lab was told to fail").into_response()
+        }
+        Fault::Reset => {
+            let mut answer = answer;
+            answer.extensions_mut().insert(Reset);
+            answer
+        }
+        Fault::TruncateBody => truncated(answer).await,
+    }
+}
+
+/// Half of the body, then an end that is none.
+async fn truncated(answer: Response) -> Response {
+    let (mut head, body) = answer.into_parts();
+    let whole = axum::body::to_bytes(body, usize::MAX).await.unwrap_or_default();
+    head.headers.remove(header::CONTENT_LENGTH);
+    let half = whole.slice(..whole.len() / 2);
+    let broken: [io::Result<Bytes>; 2] = [Ok(half), Err(io::ErrorKind::ConnectionAborted.into())];
+    Response::from_parts(head, Body::from_stream(stream::iter(broken)))
+}

@@ -1,0 +1,128 @@
+//! From a CSR to a certificate (RFC 8555 section 7.4).
+
+use std::sync::Arc;
+
+use axum::extract::{Path, State};
+use axum::response::Response;
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use openssl::pkey::{PKey, Public};
+use serde::Deserialize;
+
+use super::csr::Csr;
+use super::issuer::Leaf;
+use super::knobs::NameStage;
+use super::order::{answer, owned};
+use super::post::Post;
+use super::problem::{Problem, ProblemType};
+use super::state::{Certificate, OrderStatus, Progress, State as CaState};
+use super::{Ca, Site};
+use crate::clock;
+
+#[derive(Debug, Deserialize)]
+struct Finalize {
+    csr: String,
+}
+
+pub(super) async fn finalize(
+    State(site): State<Site>,
+    Path(id): Path<u64>,
+    post: Post,
+) -> Result<Response, Problem> {
+    let account = post.account()?;
+    let wish: Finalize = post.json()?;
+    let der = URL_SAFE_NO_PAD
+        .decode(&wish.csr)
+        .map_err(|_| Problem::malformed("csr is not unpadded base64url"))?;
+    let knobs = site.ca.knobs.current();
+    let mut state = site.ca.state.lock();
+    let order = owned(&state, id, account)?;
+    match state.order_status(order, clock::now()) {
+        OrderStatus::Ready => {}
+        // "MUST return a 403 (Forbidden) error with a problem document of type orderNotReady"
+        status => {
+            let detail = format!("the order is {}", status.as_str());
+            return Err(Problem::new(ProblemType::OrderNotReady, detail));
+        }
+    }
+    // the CA's say in the matter comes before the CSR's faults, which leave the order ready
+    if let Some(problem) = order
+        .names
+        .iter()
+        .find_map(|name| knobs.name_problem(name, NameStage::Finalize))
+    {
+        return Err(Problem::new(problem.problem, problem.detail.clone()));
+    }
+    let csr = Csr::parse(&der)?;
+    csr.check_names(&order.names)?;
+    // section 11.1: an account key is for requests only
+    if state
+        .accounts
+        .values()
+        .any(|account| account.key.is_same_key(&csr.key))
+    {
+        return Err(Problem::new(
+            ProblemType::BadCsr,
+            "the certificate's key is an account's key",
+        ));
+    }
+    match knobs.processing {
+        None => issue(&site.ca, &mut state, id, &csr.key)?,
+        Some(delay) => {
+            set_progress(&mut state, id, Progress::Processing);
+            let ca = site.ca.clone();
+            site.ca.spawn(async move {
+                tokio::time::sleep(delay).await;
+                issue_or_fail(&ca, id, &csr.key);
+            });
+        }
+    }
+    Ok(answer(&site, &state, id, clock::now()))
+}
+
+fn issue_or_fail(ca: &Arc<Ca>, id: u64, key: &PKey<Public>) {
+    let mut state = ca.state.lock();
+    if let Err(problem) = issue(ca, &mut state, id, key) {
+        set_progress(&mut state, id, Progress::Invalid(problem));
+    }
+}
+
+fn set_progress(state: &mut CaState, id: u64, progress: Progress) {
+    if let Some(order) = state.orders.get_mut(&id) {
+        order.progress = progress;
+    }
+}
+
+fn issue(ca: &Ca, state: &mut CaState, id: u64, key: &PKey<Public>) -> Result<(), Problem> {
+    let knobs = ca.knobs.current();
+    let order = state.orders.get(&id).ok_or_else(|| Problem::not_found("order"))?;
+    let not_before = order.not_before.unwrap_or_else(|| clock::now() - knobs.backdate);
+    let not_after = order.not_after.unwrap_or_else(|| not_before + knobs.lifetime);
+    let names: Vec<String> = order.names.iter().cloned().collect();
+    let leaf = ca.issuer.leaf(
+        &Leaf {
+            names: &names,
+            not_before,
+            not_after,
+            high_serial: knobs.high_serials,
+        },
+        key,
+    )?;
+    let certificate = Certificate {
+        account: order.account,
+        names: order.names.clone(),
+        chain_pem: ca.issuer.chain_pem(&leaf)?,
+        leaf,
+        revoked: None,
+    };
+    let certificate_id = state.next_id();
+    state.certificates.insert(certificate_id, certificate);
+    set_progress(
+        state,
+        id,
+        Progress::Valid {
+            certificate: certificate_id,
+        },
+    );
+    Ok(())
+}

@@ -1,0 +1,194 @@
+//! HTTP(S): routes, the headers that every answer carries, and connections that may be cut.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::extract::{Request, State};
+use axum::middleware::{self, Next};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+use hyper::body::Incoming;
+use hyper::header::{self, HeaderName, HeaderValue};
+use hyper::server::conn::http1;
+use hyper::service::{Service, service_fn};
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::service::TowerToHyperService;
+use openssl::error::ErrorStack;
+use openssl::pkey::PKey;
+use openssl::ssl::{Ssl, SslAcceptor, SslMethod};
+use openssl::x509::X509;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::{TcpListener, TcpStream};
+use tokio_openssl::SslStream;
+
+use super::endpoint::Endpoint;
+use super::faults::{self, Reset};
+use super::ledger::RequestSeen;
+use super::problem::Problem;
+use super::{
+    Ca, CaError, ServerIdentity, Site, account, authorization, certificate, challenge, directory, finalize,
+    key_change, order, revocation,
+};
+use crate::clock;
+
+/// For a client that connects and says nothing.
+const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
+
+const REPLAY_NONCE: HeaderName = HeaderName::from_static("replay-nonce");
+
+fn router(site: Site) -> Router {
+    Router::new()
+        .route("/directory", get(directory::directory))
+        .route("/terms", get(directory::terms))
+        .route("/new-nonce", get(directory::new_nonce))
+        .route("/new-account", post(account::new_account))
+        .route("/account/{id}", post(account::account))
+        .route("/orders/{id}", post(account::orders))
+        .route("/key-change", post(key_change::key_change))
+        .route("/new-order", post(order::new_order))
+        .route("/order/{id}", post(order::order))
+        .route("/authz/{id}", post(authorization::authorization))
+        .route("/challenge/{id}/{index}", post(challenge::challenge))
+        .route("/finalize/{id}", post(finalize::finalize))
+        .route("/cert/{id}", post(certificate::certificate))
+        .route("/revoke-cert", post(revocation::revoke))
+        .fallback(async || Problem::not_found("resource"))
+        .layer(middleware::from_fn_with_state(site.clone(), around))
+        .with_state(site)
+}
+
+/// Faults before and after a request, the common headers, and a line in the ledger.
+async fn around(State(site): State<Site>, request: Request, next: Next) -> Response {
+    let path = request.uri().path().to_owned();
+    let endpoint = Endpoint::of(&path);
+    let agent = request
+        .headers()
+        .get(header::USER_AGENT)
+        .and_then(|value| value.to_str().ok());
+    let user_agent = agent.unwrap_or_default().to_owned();
+    let is_read = request.method() == hyper::Method::GET;
+
+    let plan = site
+        .ca
+        .knobs
+        .update(|knobs| faults::plan(knobs, &mut site.ca.dice.lock(), endpoint));
+    tokio::time::sleep(plan.delay).await;
+    let answer = match plan.before {
+        Some(fault) => faults::spoil(fault, Problem::malformed("spoilt").into_response()).await,
+        None => next.run(request).await,
+    };
+    let mut answer = match plan.after {
+        Some(fault) if plan.before.is_none() => faults::spoil(fault, answer).await,
+        _ => answer,
+    };
+    // section 6.5: with every answer to a POST, and to newNonce
+    if (!is_read || endpoint == Endpoint::NewNonce)
+        && let Ok(nonce) = site.ca.nonces.lock().issue()
+        && let Ok(nonce) = HeaderValue::try_from(nonce)
+    {
+        answer.headers_mut().insert(REPLAY_NONCE, nonce);
+    }
+    answer
+        .headers_mut()
+        .insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    // section 7.1: "a link relation header field to the directory" with everything but the directory
+    if endpoint != Endpoint::Directory
+        && let Ok(index) = HeaderValue::try_from(format!("<{}>;rel=\"index\"", site.url("/directory")))
+    {
+        answer.headers_mut().append(header::LINK, index);
+    }
+    let status = answer.status().as_u16();
+    tracing::debug!(?endpoint, path, status, "request answered");
+    let seen = RequestSeen {
+        at: clock::now(),
+        endpoint,
+        path,
+        status,
+        user_agent,
+    };
+    site.ca.state.lock().ledger.request(seen);
+    answer
+}
+
+/// TLS 1.2 and 1.3 as Mozilla's "intermediate" profile has them.
+pub(super) fn acceptor(identity: &ServerIdentity) -> Result<SslAcceptor, ErrorStack> {
+    let mut builder = SslAcceptor::mozilla_intermediate_v5(SslMethod::tls())?;
+    builder.set_certificate(&*X509::from_pem(identity.certificate_pem.as_bytes())?)?;
+    builder.set_private_key(&*PKey::private_key_from_pem(identity.key_pem.as_bytes())?)?;
+    builder.check_private_key()?;
+    Ok(builder.build())
+}
+
+/// Listens until the CA stops. Gives the address that was bound.
+pub(super) async fn serve(
+    ca: &Arc<Ca>,
+    listen: SocketAddr,
+    tls: Option<SslAcceptor>,
+) -> Result<SocketAddr, CaError> {
+    let failed = |source| CaError::Listen { addr: listen, source };
+    let listener = TcpListener::bind(listen).await.map_err(failed)?;
+    let addr = listener.local_addr().map_err(failed)?;
+    let scheme = if tls.is_some() { "https" } else { "http" };
+    let site = Site {
+        ca: ca.clone(),
+        base: format!("{scheme}://{addr}").into(),
+    };
+    let router = router(site);
+    let owner = ca.clone();
+    ca.spawn(async move {
+        loop {
+            match listener.accept().await {
+                Ok((stream, _)) => owner.spawn(connection(stream, tls.clone(), router.clone())),
+                Err(error) => {
+                    tracing::warn!(%error, "cannot accept a connection");
+                    // out of descriptors, most likely: let some connections end
+                    tokio::time::sleep(Duration::from_millis(50)).await;
+                }
+            }
+        }
+    });
+    Ok(addr)
+}
+
+async fn connection(stream: TcpStream, tls: Option<SslAcceptor>, router: Router) {
+    let _ = stream.set_nodelay(true);
+    let Some(tls) = tls else {
+        return speak(stream, router).await;
+    };
+    let Ok(stream) = Ssl::new(tls.context()).and_then(|ssl| SslStream::new(ssl, stream)) else {
+        return;
+    };
+    let mut stream = Box::pin(stream);
+    match tokio::time::timeout(HANDSHAKE_TIMEOUT, stream.as_mut().accept()).await {
+        Ok(Ok(())) => speak(stream, router).await,
+        Ok(Err(error)) => tracing::debug!(%error, "TLS handshake failed"),
+        Err(_) => tracing::debug!("TLS handshake timed out"),
+    }
+}
+
+async fn speak<S>(stream: S, router: Router)
+where
+    S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
+{
+    let inner = TowerToHyperService::new(router);
+    let service = service_fn(move |request: hyper::Request<Incoming>| {
+        let answer = inner.call(request);
+        async move {
+            let Ok(answer) = answer.await;
+            // an error here makes hyper close the connection without a word
+            if answer.extensions().get::<Reset>().is_some() {
+                return Err(std::io::Error::from(std::io::ErrorKind::ConnectionReset));
+            }
+            Ok(answer)
+        }
+    });
+    let served = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .serve_connection(TokioIo::new(stream), service)
+        .await;
+    if let Err(error) = served {
+        tracing::debug!(%error, "connection ended early");
+    }
+}

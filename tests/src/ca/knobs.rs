@@ -1,0 +1,173 @@
+//! Everything that can be made different about the CA while it runs. The default is a well-behaved CA.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use super::endpoint::Endpoint;
+use super::problem::ProblemType;
+use super::retry_after::RetryAfter;
+use crate::knobs::{optional_seconds, seconds};
+
+/// A certificate's usual lifetime.
+const LIFETIME: Duration = Duration::from_secs(90 * 86400);
+
+/// Let's Encrypt's classic profile keeps orders and pending authorizations for a week.
+const ORDER_LIFETIME: Duration = Duration::from_secs(7 * 86400);
+
+/// The CA's habits and faults.
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
+pub struct CaKnobs {
+    /// Good nonces refused, 0 to 1.
+    pub nonce_reject: f64,
+    /// Faults, tried in this order; a delay lets the later ones act as well.
+    pub faults: Vec<FaultRule>,
+    /// Names that are refused.
+    pub name_problems: Vec<NameProblem>,
+    /// How long an order is `processing` after finalize; absent: the certificate is there at once.
+    #[serde(with = "optional_seconds")]
+    pub processing: Option<Duration>,
+    /// How long validation takes before it asks the DNS.
+    #[serde(with = "seconds")]
+    pub validation_delay: Duration,
+    /// notAfter minus notBefore, unless the order asks.
+    #[serde(with = "seconds")]
+    pub lifetime: Duration,
+    /// How far notBefore lies in the past.
+    #[serde(with = "seconds")]
+    pub backdate: Duration,
+    /// Serials whose first byte is 0x80 or more, which DER pads with 00.
+    pub high_serials: bool,
+    /// An order for the names of one still pending or ready gives that one again, as Boulder does.
+    pub reuse_orders: bool,
+    /// A valid authorization serves the account's next order for the name.
+    pub reuse_authorizations: bool,
+    /// Until an order and its pending authorizations expire.
+    #[serde(with = "seconds")]
+    pub order_lifetime: Duration,
+    /// Sent with an order that is `processing`.
+    pub order_retry_after: RetryAfter,
+    /// Sent with an authorization or challenge that is being validated.
+    pub authorization_retry_after: RetryAfter,
+    /// The directory demands an external account, and newAccount without one is refused.
+    pub external_account_required: bool,
+    /// Most names in an order.
+    pub max_names: usize,
+}
+
+impl Default for CaKnobs {
+    fn default() -> Self {
+        CaKnobs {
+            nonce_reject: 0.0,
+            faults: Vec::new(),
+            name_problems: Vec::new(),
+            processing: None,
+            validation_delay: Duration::ZERO,
+            lifetime: LIFETIME,
+            backdate: Duration::ZERO,
+            high_serials: false,
+            reuse_orders: false,
+            reuse_authorizations: false,
+            order_lifetime: ORDER_LIFETIME,
+            order_retry_after: RetryAfter::Absent,
+            authorization_retry_after: RetryAfter::Absent,
+            external_account_required: false,
+            max_names: 100,
+        }
+    }
+}
+
+/// A fault and where it strikes.
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct FaultRule {
+    /// The kind of resource; absent: all of them.
+    #[serde(default)]
+    pub endpoint: Option<Endpoint>,
+    /// How often.
+    pub when: When,
+    /// Whether the request has its effect before the fault.
+    #[serde(default)]
+    pub phase: Phase,
+    /// What happens.
+    pub fault: Fault,
+}
+
+/// How often a fault strikes.
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum When {
+    /// The next so many requests.
+    Next(u32),
+    /// This share of requests, 0 to 1.
+    Share(f64),
+    /// Every request.
+    Always,
+}
+
+/// When a fault strikes.
+#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Phase {
+    /// Instead of the request's effect.
+    #[default]
+    Before,
+    /// The request has its effect and only the answer is spoilt.
+    After,
+}
+
+/// What goes wrong with a request.
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Fault {
+    /// The answer comes so many seconds later; later rules still apply.
+    Delay(f64),
+    /// A bare status with a text that is not a problem document.
+    Status(u16),
+    /// 429 with the problem `rateLimited`.
+    RateLimited(RetryAfter),
+    /// 503 with the problem `rateLimited`, as Let's Encrypt's load balancer.
+    Unavailable(RetryAfter),
+    /// The problem `serverInternal`.
+    InternalError,
+    /// The connection ends without an answer.
+    Reset,
+    /// The connection ends in the middle of the body.
+    TruncateBody,
+}
+
+/// A name that the CA does not like.
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct NameProblem {
+    /// The name without `*.`.
+    pub name: String,
+    /// Where it shows.
+    pub at: NameStage,
+    /// The problem's type.
+    pub problem: ProblemType,
+    /// The problem's text.
+    pub detail: String,
+}
+
+/// Where a name is refused.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum NameStage {
+    /// newOrder refuses, with one subproblem for each such name if the order has others.
+    NewOrder,
+    /// The challenge fails.
+    Validation,
+    /// Finalize refuses.
+    Finalize,
+}
+
+impl CaKnobs {
+    pub(super) fn name_problem(&self, name: &str, at: NameStage) -> Option<&NameProblem> {
+        let base = name.strip_prefix("*.").unwrap_or(name);
+        self.name_problems
+            .iter()
+            .find(|problem| problem.at == at && problem.name == base)
+    }
+}

@@ -1,0 +1,291 @@
+//! An ACME CA (RFC 8555) in memory that validates for real, misbehaves on demand and counts everything.
+//!
+//! One file per resource; what can be made different about it is in [`CaKnobs`]; what it did is read
+//! through [`AcmeCa`]'s methods.
+
+mod account;
+mod authorization;
+mod certificate;
+mod challenge;
+mod csr;
+mod dice;
+mod directory;
+mod endpoint;
+mod faults;
+mod finalize;
+mod http;
+mod identifier;
+mod issuer;
+mod jwk;
+mod jws;
+mod key_change;
+mod knobs;
+mod ledger;
+mod nonce;
+mod order;
+mod post;
+mod problem;
+mod retry_after;
+mod revocation;
+mod server_identity;
+mod state;
+mod vantage;
+
+pub use endpoint::Endpoint;
+pub use knobs::{CaKnobs, Fault, FaultRule, NameProblem, NameStage, Phase, When};
+pub use ledger::{Counts, IssuedCertificate, RequestSeen, ValidationSeen};
+pub use problem::{Problem, ProblemType, Subproblem};
+pub use retry_after::RetryAfter;
+pub use server_identity::ServerIdentity;
+
+use std::collections::BTreeMap;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::Arc;
+
+use openssl::error::ErrorStack;
+use parking_lot::Mutex;
+use tokio_util::sync::{CancellationToken, DropGuard};
+
+use crate::clock;
+use crate::knobs::KnobCell;
+use dice::Dice;
+use issuer::Issuer;
+use ledger::Ledger;
+use nonce::Nonces;
+use server_identity::pem;
+use state::State;
+use vantage::Vantage;
+
+/// How the CA starts.
+#[derive(Clone, Debug)]
+pub struct CaOptions {
+    /// Where HTTPS listens; port 0 takes a free one.
+    pub listen: SocketAddr,
+    /// Where plain HTTP listens as well, for clients that must refuse it.
+    pub listen_http: Option<SocketAddr>,
+    /// DNS servers that validation asks, all of them: authorities or resolvers.
+    pub dns: Vec<SocketAddr>,
+    /// The first knobs.
+    pub knobs: CaKnobs,
+    /// Makes the chance in nonces and faults repeatable.
+    pub seed: u64,
+}
+
+impl CaOptions {
+    /// A well-behaved CA on a free port of 127.0.0.1.
+    pub fn new(dns: Vec<SocketAddr>) -> Self {
+        CaOptions {
+            listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
+            listen_http: None,
+            dns,
+            knobs: CaKnobs::default(),
+            seed: 1,
+        }
+    }
+}
+
+/// Why the CA could not start.
+#[derive(Debug, thiserror::Error)]
+pub enum CaError {
+    /// The address could not be had.
+    #[error("cannot listen on {addr}: {source}")]
+    Listen {
+        /// The address asked for.
+        addr: SocketAddr,
+        /// What the kernel says.
+        source: std::io::Error,
+    },
+    /// OpenSSL would not make a key or certificate.
+    #[error("cannot make the lab CA's certificates: {0}")]
+    Crypto(#[from] ErrorStack),
+}
+
+/// The CA itself, shared by its connections.
+#[derive(Debug)]
+struct Ca {
+    issuer: Issuer,
+    vantage: Vantage,
+    knobs: KnobCell<CaKnobs>,
+    dice: Mutex<Dice>,
+    nonces: Mutex<Nonces>,
+    state: Mutex<State>,
+    stop: CancellationToken,
+}
+
+impl Ca {
+    /// Runs work of the CA until it is done or the CA is dropped.
+    fn spawn(&self, work: impl Future<Output = ()> + Send + 'static) {
+        let stop = self.stop.clone();
+        tokio::spawn(async move {
+            tokio::select! {
+                () = stop.cancelled() => {}
+                () = work => {}
+            }
+        });
+    }
+}
+
+/// The CA under one of its addresses.
+#[derive(Clone, Debug)]
+struct Site {
+    ca: Arc<Ca>,
+    base: Arc<str>,
+}
+
+impl Site {
+    fn url(&self, path: &str) -> String {
+        format!("{}{path}", self.base)
+    }
+
+    fn account_url(&self, id: u64) -> String {
+        self.url(&format!("/account/{id}"))
+    }
+
+    fn account_id(&self, url: &str) -> Option<u64> {
+        url.strip_prefix(&*self.base)?
+            .strip_prefix("/account/")?
+            .parse()
+            .ok()
+    }
+}
+
+/// A running CA; dropping it stops it.
+#[derive(Debug)]
+pub struct AcmeCa {
+    ca: Arc<Ca>,
+    addr: SocketAddr,
+    http_addr: Option<SocketAddr>,
+    https_root_pem: String,
+    acme_root_pem: String,
+    _stop: DropGuard,
+}
+
+impl AcmeCa {
+    /// Starts the CA. It answers when this returns.
+    ///
+    /// # Errors
+    /// [`CaError`].
+    pub async fn start(options: CaOptions) -> Result<Self, CaError> {
+        let issuer = Issuer::new()?;
+        let identity = ServerIdentity::loopback()?;
+        let tls = http::acceptor(&identity)?;
+        let stop = CancellationToken::new();
+        let acme_root_pem = pem(&issuer.root)?;
+        let ca = Arc::new(Ca {
+            issuer,
+            vantage: Vantage::new(options.dns),
+            knobs: KnobCell::new(options.knobs),
+            dice: Mutex::new(Dice::new(options.seed)),
+            nonces: Mutex::new(Nonces::new(options.seed)),
+            state: Mutex::new(State::default()),
+            stop: stop.clone(),
+        });
+        let addr = http::serve(&ca, options.listen, Some(tls)).await?;
+        let http_addr = match options.listen_http {
+            Some(listen) => Some(http::serve(&ca, listen, None).await?),
+            None => None,
+        };
+        Ok(AcmeCa {
+            ca,
+            addr,
+            http_addr,
+            https_root_pem: identity.root_pem,
+            acme_root_pem,
+            _stop: stop.drop_guard(),
+        })
+    }
+
+    /// Its address, HTTPS.
+    pub fn addr(&self) -> SocketAddr {
+        self.addr
+    }
+
+    /// Where a client begins.
+    pub fn directory_url(&self) -> String {
+        format!("https://{}/directory", self.addr)
+    }
+
+    /// The same without TLS, if that was asked for.
+    pub fn http_directory_url(&self) -> Option<String> {
+        self.http_addr.map(|addr| format!("http://{addr}/directory"))
+    }
+
+    /// The root that signed the CA's own server certificate, PEM.
+    pub fn https_root_pem(&self) -> &str {
+        &self.https_root_pem
+    }
+
+    /// The root of the issued certificates, PEM.
+    pub fn acme_root_pem(&self) -> &str {
+        &self.acme_root_pem
+    }
+
+    /// Its habits and faults.
+    pub fn knobs(&self) -> &KnobCell<CaKnobs> {
+        &self.ca.knobs
+    }
+
+    /// How much of everything there is.
+    pub fn counts(&self) -> Counts {
+        let state = self.ca.state.lock();
+        Counts {
+            accounts: state.accounts.len(),
+            orders: state.orders.len(),
+            authorizations: state.authorizations.len(),
+            certificates: state.certificates.len(),
+            revoked: state
+                .certificates
+                .values()
+                .filter(|certificate| certificate.revoked.is_some())
+                .count(),
+        }
+    }
+
+    /// Every certificate, oldest first.
+    pub fn certificates(&self) -> Vec<IssuedCertificate> {
+        let state = self.ca.state.lock();
+        let seen = |certificate: &state::Certificate| IssuedCertificate {
+            serial: serial_hex(&certificate.leaf),
+            names: certificate.names.iter().cloned().collect(),
+            account: format!("/account/{}", certificate.account),
+            chain_pem: certificate.chain_pem.clone(),
+            revoked: certificate.revoked,
+        };
+        state.certificates.values().map(seen).collect()
+    }
+
+    /// Requests by kind of resource, since the start.
+    pub fn requests_by_endpoint(&self) -> BTreeMap<Endpoint, u64> {
+        self.ledger(Ledger::per_endpoint)
+    }
+
+    /// The requests, oldest first.
+    pub fn requests(&self) -> Vec<RequestSeen> {
+        self.ledger(Ledger::requests)
+    }
+
+    /// What validations found, oldest first.
+    pub fn validations(&self) -> Vec<ValidationSeen> {
+        self.ledger(Ledger::validations)
+    }
+
+    /// Makes every authorization expire now, so that the next order needs challenges again.
+    pub fn expire_authorizations(&self) {
+        let now = clock::now();
+        for authorization in self.ca.state.lock().authorizations.values_mut() {
+            authorization.expires = now;
+        }
+    }
+
+    fn ledger<T>(&self, read: impl FnOnce(&Ledger) -> T) -> T {
+        read(&self.ca.state.lock().ledger)
+    }
+}
+
+fn serial_hex(certificate: &openssl::x509::X509Ref) -> String {
+    let number = certificate
+        .serial_number()
+        .to_bn()
+        .and_then(|number| number.to_hex_str());
+    number.map(|hex| hex.to_lowercase()).unwrap_or_default()
+}
