@@ -2,6 +2,7 @@
 //!
 //! - [`dns`]: an authoritative DNS server that takes RFC 2136 updates;
 //! - [`ca`]: an ACME CA (RFC 8555) that validates through real DNS queries;
+//! - [`admin`]: an HTTP endpoint to watch and disturb both from another process;
 //! - [`bind`], [`pebble`]: guards around the real servers, for the truth that the lab cannot give;
 //! - [`tls_server`]: serves a live certificate and follows its switches.
 //!
@@ -10,10 +11,12 @@
 //!
 //! Only for tests: no access control, keys of a weak kind on request, faults on demand.
 
-// pub mod bind;
-// pub mod ca;
+pub mod admin;
+pub mod bind;
+pub mod ca;
 mod clock;
 pub mod dns;
-// pub mod pebble;
-// pub mod process;
-// pub mod tls_server;
+mod knobs;
+pub mod pebble;
+pub mod process;
+pub mod tls_server;
