@@ -63,8 +63,6 @@ pub struct OptionDescription {
     pub required: bool,
     /// Masked, and accepted only from secret sources.
     pub secret: bool,
-    /// A path that the plugin reads.
-    pub file: bool,
     /// May be given several times, in order.
     pub list: bool,
     /// How to read the value.
@@ -78,6 +76,8 @@ pub enum OptionKind {
     /// Anything.
     #[default]
     Text,
+    /// Absolute path of a file that the plugin reads.
+    File,
     /// A decimal number.
     Integer,
     /// `true` or `false`.
@@ -203,6 +203,18 @@ pub enum TableFault {
     Null {
         /// Which pointer.
         what: String,
+    },
+    /// A pointer that cannot be one to its struct.
+    #[error("{what} is not aligned")]
+    Misaligned {
+        /// Which pointer.
+        what: String,
+    },
+    /// An option of several types.
+    #[error("option `{key}` has more than one type")]
+    Types {
+        /// Which.
+        key: String,
     },
     /// Text that is absent, unterminated or too long.
     #[error("{what} is no text of at most {limit} bytes")]

@@ -30,7 +30,7 @@ pub use description::{
 };
 pub use frame::{FrameError, HEADER, MAX_FRAME, body_length, decode, encode, read, write};
 pub use message::{
-    Answer, Call, Confinement, FromHost, Greeting, Log, Mode, Open, OptionEntry, PROTOCOL, Start,
+    Answer, CONCURRENT_CALLS, Call, Confinement, FromHost, Greeting, Log, Open, OptionEntry, PROTOCOL, Start,
     StateAnswer, StateQuestion, StateRequest, ToHost,
 };
 pub use record::{Operation, Outcome, Record, RecordKind, status};

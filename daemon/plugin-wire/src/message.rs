@@ -4,6 +4,8 @@ use crate::{Description, InstanceInfo, LoadFault, Operation, Outcome, Record, Se
 
 /// The version of what is said after the greeting.
 pub const PROTOCOL: u32 = 1;
+/// Most calls at a time on an instance that takes overlapping ones: the host has a thread for each.
+pub const CONCURRENT_CALLS: usize = 8;
 
 /// The first frame in each direction; it never changes shape, so that two builds can tell that they differ.
 ///
@@ -45,21 +47,9 @@ pub enum ToHost {
     Close,
 }
 
-/// What kind of run this is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Mode {
-    /// Read the tables and end: no options, no network, no programs.
-    Describe,
-    /// Serve one instance.
-    Serve,
-}
-
 /// How to confine the process; nothing in here is secret.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Start {
-    /// What kind of run this is.
-    pub mode: Mode,
     /// A missing kernel feature is an error.
     pub strict: bool,
     /// RLIMIT_DATA, bytes.
@@ -147,7 +137,7 @@ pub enum FromHost {
 pub struct Answer {
     /// The call's id.
     pub id: u64,
-    /// One for each record in order. For a call without records one when it failed, or none.
+    /// One for each record in order; just one for a call without records.
     pub outcomes: Vec<Outcome>,
 }
 

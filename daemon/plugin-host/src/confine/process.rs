@@ -1,0 +1,126 @@
+//! Descriptors, session, privileges, limits.
+
+use std::{
+    io,
+    os::{fd::AsFd, unix::net::UnixStream},
+};
+
+use rustix::{
+    fs::{Mode, OFlags},
+    io::fcntl_dupfd_cloexec,
+    process::{DumpableBehavior, Resource, Rlimit, Signal},
+    thread::{CapabilitySet, CapabilitySets},
+};
+
+/// A runtime with a TLS stack and a dozen connections stays far below.
+const OPEN_FILES: u64 = 1024;
+/// Stops a thread bomb of an unprivileged user. The kernel counts everything of this user, so it is
+/// no limit on what the plugin alone may have.
+const TASKS: u64 = 4096;
+
+/// Makes this process its own: takes the socket from standard input, closes what was inherited, leaves the
+/// daemon's session, and drops every privilege.
+///
+/// # Errors
+/// When standard input is not open, or the system refuses what it always grants.
+pub fn isolate() -> io::Result<UnixStream> {
+    close_from(3)?;
+    let socket = fcntl_dupfd_cloexec(rustix::stdio::stdin(), 3)?;
+    let null = rustix::fs::open("/dev/null", OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty())?;
+    rustix::stdio::dup2_stdin(&null)?;
+    drop(null);
+
+    // its own process group, so that one kill reaches all that the plugin starts
+    if let Err(error) = rustix::process::setsid()
+        && error != rustix::io::Errno::PERM
+    {
+        return Err(error.into());
+    }
+    rustix::process::umask(Mode::RWXG | Mode::RWXO);
+    reset_signals()?;
+    drop_capabilities()?;
+    rustix::thread::set_no_new_privs(true)?;
+    let none = Rlimit {
+        current: Some(0),
+        maximum: Some(0),
+    };
+    rustix::process::setrlimit(Resource::Core, none)?;
+    // after the capabilities: a change of credentials resets it
+    rustix::process::set_dumpable_behavior(DumpableBehavior::NotDumpable)?;
+    rustix::process::set_parent_process_death_signal(Some(Signal::KILL))?;
+    // should the daemon have died before that, the socket's end says so
+    Ok(UnixStream::from(socket))
+}
+
+/// Sets the resource limits; returns what could not be limited.
+pub fn limit(memory: u64) -> Vec<String> {
+    let wanted = [
+        (Resource::Data, memory, "memory"),
+        (Resource::Nofile, OPEN_FILES, "open files"),
+        (Resource::Nproc, TASKS, "threads"),
+    ];
+    let refused = wanted.into_iter().filter_map(|(resource, most, what)| {
+        let now = rustix::process::getrlimit(resource);
+        let most = now.maximum.map_or(most, |hard| hard.min(most));
+        let limit = Rlimit {
+            current: Some(most),
+            maximum: Some(most),
+        };
+        let error = rustix::process::setrlimit(resource, limit).err()?;
+        Some(format!("{what} cannot be limited: {error}"))
+    });
+    refused.collect()
+}
+
+/// Ends the process at once: no handlers, no destructors of a library that was never trusted.
+pub fn exit_now(code: i32) -> ! {
+    // SAFETY: _exit has no preconditions.
+    unsafe { libc::_exit(code) }
+}
+
+fn close_from(first: u32) -> io::Result<()> {
+    // SAFETY: nothing in this process owns a descriptor above the standard ones yet.
+    match unsafe { libc::close_range(first, u32::MAX, 0) } {
+        0 => Ok(()),
+        _ => Err(io::Error::last_os_error()),
+    }
+}
+
+/// ABI rule T5: SIGPIPE ignored, SIGCHLD default, none blocked.
+fn reset_signals() -> io::Result<()> {
+    // SAFETY: no handler is installed, only the two constant dispositions; the set is initialised by
+    // sigemptyset before it is used.
+    unsafe {
+        libc::signal(libc::SIGPIPE, libc::SIG_IGN);
+        libc::signal(libc::SIGCHLD, libc::SIG_DFL);
+        let mut none = std::mem::zeroed();
+        libc::sigemptyset(&mut none);
+        if libc::sigprocmask(libc::SIG_SETMASK, &none, std::ptr::null_mut()) != 0 {
+            return Err(io::Error::last_os_error());
+        }
+    }
+    Ok(())
+}
+
+/// A daemon started by root must not hand its capabilities on; with no-new-privileges set, no program that
+/// is run can gain them again.
+fn drop_capabilities() -> io::Result<()> {
+    match rustix::thread::clear_ambient_capability_set() {
+        // kernels without ambient capabilities have nothing to clear
+        Ok(()) | Err(rustix::io::Errno::INVAL) => {}
+        Err(error) => return Err(error.into()),
+    }
+    let nothing = CapabilitySets {
+        effective: CapabilitySet::empty(),
+        permitted: CapabilitySet::empty(),
+        inheritable: CapabilitySet::empty(),
+    };
+    Ok(rustix::thread::set_capabilities(None, nothing)?)
+}
+
+/// True for a descriptor of a directory.
+pub(super) fn is_directory(file: impl AsFd) -> bool {
+    rustix::fs::fstat(file).is_ok_and(|stat| {
+        rustix::fs::FileType::from_raw_mode(stat.st_mode) == rustix::fs::FileType::Directory
+    })
+}
