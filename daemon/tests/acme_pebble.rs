@@ -82,7 +82,11 @@ impl Pebble {
     }
 
     fn client(&self) -> Client {
-        let options = Options {
+        Client::open(self.options(), Arc::new(SystemClock)).expect("a client")
+    }
+
+    fn options(&self) -> Options {
+        Options {
             name: "pebble".parse().expect("a name"),
             directory: format!("https://localhost:{}/dir", self.port)
                 .parse()
@@ -91,8 +95,7 @@ impl Pebble {
             agree_terms: true,
             ca_file: Some(self.ca_file()),
             request_timeout: Duration::from_secs(10),
-        };
-        Client::open(options, Arc::new(SystemClock)).expect("a client")
+        }
     }
 
     fn ca_file(&self) -> PathBuf {
@@ -247,6 +250,20 @@ async fn an_account_that_the_ca_forgot_is_known_as_gone() {
         .await
         .expect_err("no such account");
     assert!(error.is_account_gone(), "{error}");
+}
+
+#[tokio::test]
+async fn a_ca_with_an_unknown_root_is_not_trusted_and_the_reason_is_told() {
+    let pebble = Pebble::start(0);
+    let options = Options {
+        ca_file: None,
+        ..pebble.options()
+    };
+    let client = Client::open(options, Arc::new(SystemClock)).expect("a client");
+    let error = client.directory().await.expect_err("nobody vouches for it");
+    let text = "the server's certificate is not trusted (self-signed certificate); if the CA's own server \
+                has a private certificate, name its root in `ca-file`";
+    assert!(error.to_string().ends_with(text), "{error}");
 }
 
 #[tokio::test]

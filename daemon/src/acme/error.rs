@@ -4,6 +4,7 @@ use jiff::Timestamp;
 use openssl::error::ErrorStack;
 
 use super::{Problem, ProblemKind};
+use crate::types::FaultClass;
 
 /// What a paused or exhausted limit without Retry-After asks for: Let's Encrypt's
 /// paused names need a person, and its slowest limits refill about once a day.
@@ -69,6 +70,14 @@ pub enum Fault {
     /// No answer, or half of one.
     #[error("{}", causes(.0))]
     Network(reqwest::Error),
+    /// The server's certificate leads to no trusted root, or is for another name.
+    #[error(
+        "the server's certificate is not trusted ({reason}); if the CA's own server has a private certificate, name its root in `ca-file`"
+    )]
+    Untrusted {
+        /// What OpenSSL says.
+        reason: String,
+    },
     /// Nothing within the configured time.
     #[error("no answer within {} s", .0.as_secs_f32())]
     Timeout(Duration),
@@ -193,7 +202,10 @@ impl Error {
     /// Which kind of patience helps.
     pub fn retry(&self) -> Retry {
         match &self.fault {
-            Fault::Network(_) | Fault::Timeout(_) | Fault::Nonces { .. } => Retry::Backoff,
+            // an interception that will be found, a certificate that will be renewed
+            Fault::Network(_) | Fault::Untrusted { .. } | Fault::Timeout(_) | Fault::Nonces { .. } => {
+                Retry::Backoff
+            }
             Fault::Unfinished { retry_after, .. } => Retry::After(*retry_after),
             Fault::Refused {
                 status,
@@ -284,6 +296,47 @@ fn by_status(status: u16, retry_after: Option<Duration>) -> Retry {
     }
 }
 
+/// As schedules and operators need it.
+impl From<&Error> for crate::types::Fault {
+    fn from(error: &Error) -> Self {
+        let (class, not_before) = match error.retry() {
+            Retry::Backoff => (FaultClass::Transient, None),
+            Retry::After(wait) => (FaultClass::Limited, Some(wait)),
+            Retry::NextCycle => (FaultClass::Refused, None),
+            Retry::Never => (FaultClass::Operator, None),
+        };
+        crate::types::Fault {
+            class,
+            not_before,
+            text: error.to_string(),
+        }
+    }
+}
+
+/// What OpenSSL says when it does not trust a server; `None` for every other error.
+pub(super) fn distrust(error: &reqwest::Error) -> Option<String> {
+    // ERR_LIB_SSL and SSL_R_CERTIFICATE_VERIFY_FAILED of openssl/err.h and openssl/sslerr.h
+    const VERIFY_FAILED: (i32, i32) = (20, 134);
+    let mut above = String::new();
+    let mut next = error.source();
+    while let Some(cause) = next {
+        if let Some(stack) = cause.downcast_ref::<ErrorStack>() {
+            let failed = stack
+                .errors()
+                .iter()
+                .any(|it| (it.library_code(), it.reason_code()) == VERIFY_FAILED);
+            // native-tls puts the result of the verification in brackets behind its text
+            let reason = above
+                .rsplit_once(" (")
+                .and_then(|(_, rest)| rest.strip_suffix(')'));
+            return failed.then(|| reason.unwrap_or("certificate verify failed").to_owned());
+        }
+        above = cause.to_string();
+        next = cause.source();
+    }
+    None
+}
+
 /// reqwest's own text stops at "error sending request"; the reason is below it.
 fn causes(error: &reqwest::Error) -> String {
     let mut text = match error {
@@ -295,7 +348,7 @@ fn causes(error: &reqwest::Error) -> String {
     while let Some(cause) = next {
         let words = cause.to_string();
         // several layers repeat the words of the one below
-        if !words.is_empty() && !text.ends_with(&words) {
+        if !text.contains(&words) {
             text.push_str(": ");
             text.push_str(&words);
         }

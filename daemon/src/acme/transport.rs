@@ -10,7 +10,10 @@ use reqwest::{
 };
 use url::Url;
 
-use super::{Error, Fault, Operation, Options, Problem, nonce::Nonce, printable::printable, retry_after};
+use super::{
+    Error, Fault, Operation, Options, Problem, error::distrust, nonce::Nonce, printable::printable,
+    retry_after,
+};
 
 /// RFC 8555 6.1: "ACME clients MUST send a User-Agent header field".
 const USER_AGENT: &str = concat!(
@@ -209,7 +212,9 @@ impl Transport {
     }
 
     fn network(&self, error: reqwest::Error) -> Fault {
-        if error.is_timeout() && !error.is_connect() {
+        if let Some(reason) = distrust(&error) {
+            Fault::Untrusted { reason }
+        } else if error.is_timeout() && !error.is_connect() {
             Fault::Timeout(self.timeout)
         } else {
             // the error that carries it names the address already

@@ -72,3 +72,14 @@ fn a_proxy_page_is_shown_in_brief() {
     );
     assert_eq!(error.retry(), Retry::Backoff);
 }
+
+#[test]
+fn a_schedule_learns_the_class_and_the_moment() {
+    let fault = crate::types::Fault::from(&refusal(Operation::NewOrder, 429, "rateLimited", Some(60)));
+    assert_eq!(
+        (fault.class, fault.not_before),
+        (FaultClass::Limited, Some(Duration::from_secs(60)))
+    );
+    let fault = crate::types::Fault::from(&refusal(Operation::Finalize, 403, "caa", None));
+    assert_eq!((fault.class, fault.not_before), (FaultClass::Refused, None));
+}
