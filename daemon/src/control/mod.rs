@@ -1,5 +1,31 @@
-//! The control socket: `status`, `renew`, and what follows.
+//! The control socket: HTTP/1.1 and JSON on a unix socket.
+//!
+//! | Request | Answer |
+//! |---|---|
+//! | `GET /v1/version` | [`Version`](protocol::Version) |
+//! | `GET /v1/status` | [`Status`](protocol::Status) |
+//! | `POST /v1/renew/NAME` | 202 and [`Accepted`](protocol::Accepted) |
+//! | `POST /v1/renew/NAME?wait=true` | one [`Step`](protocol::Step) per line, the last one with `done` |
+//! | `POST /v1/reload` | [`Reloaded`](protocol::Reloaded) |
+//!
+//! Every failure answers with a [`Fault`](protocol::Fault). Each answer carries
+//! the header `dns01d-protocol`. One request per connection.
 
+mod client;
+mod handle;
 mod options;
+mod peer;
+pub mod protocol;
+mod routes;
+mod server;
+mod socket;
 
+#[cfg(test)]
+mod tests;
+
+pub use client::{Client, ClientError};
+pub use handle::{Handle, ReloadError, RenewError};
 pub use options::Options;
+pub use peer::Peer;
+pub use server::{Refuse, Server};
+pub use socket::{SocketError, activated};

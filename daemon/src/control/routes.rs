@@ -1,0 +1,123 @@
+use std::{convert::Infallible, sync::Arc};
+
+use axum::{
+    Json, Router,
+    body::Body,
+    extract::{Path, Query, State},
+    http::{HeaderValue, StatusCode, header::CONTENT_TYPE},
+    middleware,
+    response::{IntoResponse, Response},
+    routing::{get, post},
+};
+use futures_util::StreamExt as _;
+use serde::Deserialize;
+
+use crate::types::CertificateName;
+
+use super::{
+    handle::{Handle, ReloadError, RenewError},
+    protocol::{Accepted, Fault, FaultCode, PROTOCOL, PROTOCOL_HEADER, Step, Version},
+};
+
+type Daemon = Arc<dyn Handle>;
+
+/// What a permitted peer may ask.
+pub(super) fn routes(daemon: Daemon) -> Router {
+    Router::new()
+        .route("/v1/version", get(version))
+        .route("/v1/status", get(status))
+        .route("/v1/renew/{name}", post(renew))
+        .route("/v1/reload", post(reload))
+        .fallback(not_found)
+        .method_not_allowed_fallback(not_found)
+        .layer(middleware::map_response(with_protocol))
+        .with_state(daemon)
+}
+
+/// What everybody else gets, whatever they ask.
+pub(super) fn refusal(text: String) -> Router {
+    Router::new()
+        .fallback(move || async move { fault(StatusCode::FORBIDDEN, FaultCode::Forbidden, text) })
+        .layer(middleware::map_response(with_protocol))
+}
+
+async fn with_protocol(mut response: Response) -> Response {
+    response
+        .headers_mut()
+        .insert(PROTOCOL_HEADER, HeaderValue::from(PROTOCOL));
+    response
+}
+
+async fn version() -> Json<Version> {
+    Json(Version {
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        protocol: PROTOCOL,
+    })
+}
+
+async fn status(State(daemon): State<Daemon>) -> Response {
+    Json(daemon.status().await).into_response()
+}
+
+#[derive(Deserialize)]
+struct RenewQuery {
+    #[serde(default)]
+    wait: bool,
+}
+
+async fn renew(
+    State(daemon): State<Daemon>,
+    Path(name): Path<String>,
+    Query(query): Query<RenewQuery>,
+) -> Response {
+    let Ok(certificate) = name.parse::<CertificateName>() else {
+        let text = format!("`{name}` is no certificate's name: `dns01d status` lists them");
+        return fault(StatusCode::NOT_FOUND, FaultCode::UnknownCertificate, text);
+    };
+    match daemon.renew(certificate.clone()).await {
+        Ok(steps) if query.wait => {
+            let lines = Body::from_stream(steps.map(|step| Ok::<_, Infallible>(line(&step))));
+            ([(CONTENT_TYPE, "application/x-ndjson")], lines).into_response()
+        }
+        Ok(_) => (StatusCode::ACCEPTED, Json(Accepted { certificate })).into_response(),
+        Err(error) => {
+            let (status, code) = match &error {
+                RenewError::UnknownCertificate(_) => (StatusCode::NOT_FOUND, FaultCode::UnknownCertificate),
+                RenewError::Refused(_) => (StatusCode::CONFLICT, FaultCode::Refused),
+                RenewError::Stopping => (StatusCode::SERVICE_UNAVAILABLE, FaultCode::Stopping),
+            };
+            fault(status, code, error.to_string())
+        }
+    }
+}
+
+fn line(step: &Step) -> String {
+    let mut line = serde_json::to_string(step).expect("a step has only texts and numbers");
+    line.push('\n');
+    line
+}
+
+async fn reload(State(daemon): State<Daemon>) -> Response {
+    match daemon.reload().await {
+        Ok(reloaded) => Json(reloaded).into_response(),
+        Err(error) => {
+            let (status, code) = match &error {
+                ReloadError::Configuration(_) => (StatusCode::UNPROCESSABLE_ENTITY, FaultCode::Configuration),
+                ReloadError::Stopping => (StatusCode::SERVICE_UNAVAILABLE, FaultCode::Stopping),
+            };
+            fault(status, code, error.to_string())
+        }
+    }
+}
+
+async fn not_found() -> Response {
+    fault(
+        StatusCode::NOT_FOUND,
+        FaultCode::NotFound,
+        "this daemon knows no such request".to_owned(),
+    )
+}
+
+fn fault(status: StatusCode, code: FaultCode, text: String) -> Response {
+    (status, Json(Fault { code, text })).into_response()
+}
