@@ -6,6 +6,7 @@
 
 // 5
 pub mod control;
+pub mod systemd;
 // 4
 pub mod engine;
 // 3
