@@ -4,6 +4,8 @@
 //! below its own (a test holds it to that).
 #![forbid(unsafe_code)]
 
+// 6
+pub mod cli;
 // 5
 pub mod control;
 pub mod systemd;

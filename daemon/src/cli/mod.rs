@@ -1,0 +1,10 @@
+//! What people see of the daemon.
+
+pub mod status;
+pub mod steps;
+mod view;
+
+#[cfg(test)]
+mod tests;
+
+pub use view::{Color, View};

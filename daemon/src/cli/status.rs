@@ -1,0 +1,364 @@
+//! `dns01d status`: a table for people, the protocol's object for programs.
+
+use crate::control::protocol::{
+    CertificateState, CertificateStatus, HookStatus, LastError, Leftover, ProviderStatus, Status,
+};
+
+use super::view::{Color, View, clean, wrap};
+
+/// `--json`: one object, with its final line end.
+///
+/// # Errors
+/// None in practice: a status has a JSON form.
+pub fn json(status: &Status) -> Result<String, serde_json::Error> {
+    let mut text = serde_json::to_string_pretty(status)?;
+    text.push('\n');
+    Ok(text)
+}
+
+/// The overview: one line per certificate, then everything that a person should look at.
+pub fn table(status: &Status, view: &View) -> String {
+    let troubles = troubles(status, view);
+    let mut out = head(status, troubles.is_empty(), view);
+    if status.certificates.is_empty() {
+        out.push_str("\nno certificate is configured\n");
+    } else {
+        let rows: Vec<_> = status
+            .certificates
+            .iter()
+            .map(|certificate| Row::of(certificate, view))
+            .collect();
+        out.push('\n');
+        out.push_str(&rows_or_blocks(&rows, status, view));
+    }
+    if !troubles.is_empty() {
+        out.push_str(&format!("\n{}\n", view.paint(Color::Bold, "to look at")));
+        for Trouble { what, text } in troubles {
+            push_paragraph(
+                &mut out,
+                &view.paint(Color::Bad, &what),
+                what.chars().count(),
+                &text,
+                view,
+            );
+        }
+    }
+    out
+}
+
+/// Everything about one certificate.
+pub fn certificate(certificate: &CertificateStatus, view: &View) -> String {
+    let mut out = String::new();
+    let name = certificate.name.to_string();
+    out.push_str(&format!("{}\n", view.paint(Color::Bold, &name)));
+    let (color, state) = state(certificate);
+    let label = view.paint(Color::Dim, &format!("  {:LABEL$}", "state"));
+    out.push_str(&format!("{label}{}\n", view.paint(color, &state)));
+    let mut field = |label: &str, text: &str| push_field(&mut out, label, text, view);
+    field("names", &names(certificate));
+    field(
+        "issuer",
+        &format!("{}, {} key", certificate.ca, certificate.key_type),
+    );
+    if let Some(serial) = &certificate.serial {
+        field("serial", serial);
+    }
+    if let Some(time) = certificate.not_before {
+        field("valid from", &view.both(time));
+    }
+    if let Some(time) = certificate.not_after {
+        field("expires", &view.both(time));
+    }
+    if let Some(time) = certificate.renew_at {
+        field("renewal", &view.both(time));
+    }
+    field("files", &certificate.live.display().to_string());
+    if let Some(generation) = certificate.generation {
+        let deployed = match certificate.deployed_at {
+            Some(time) => format!("deployed {}", view.both(time)),
+            None => "not yet deployed".to_owned(),
+        };
+        field("generation", &format!("{generation}, {deployed}"));
+    }
+    field("hook", &hook(&certificate.hook, view));
+    if let Some(error) = &certificate.last_error {
+        field("last error", &failure(error, certificate, view));
+    }
+    out
+}
+
+fn head(status: &Status, all_well: bool, view: &View) -> String {
+    let mut out = String::new();
+    let since = format!(
+        "dns01d {}, up since {}, configuration of {}",
+        status.version,
+        view.absolute(status.started_at),
+        view.absolute(status.config_loaded_at),
+    );
+    for line in wrap(&since, view.width) {
+        out.push_str(&format!("{line}\n"));
+    }
+    let faulty = status
+        .certificates
+        .iter()
+        .filter(|certificate| is_bad(certificate))
+        .count();
+    let count = match status.certificates.len() {
+        0 => return out,
+        1 => "1 certificate".to_owned(),
+        count => format!("{count} certificates"),
+    };
+    let (color, text) = match faulty {
+        0 if all_well => (Color::Good, format!("{count}, all is well")),
+        0 => (Color::Busy, format!("{count}, none of them failing")),
+        _ => (Color::Bad, format!("{count}, {faulty} failing")),
+    };
+    out.push_str(&format!("{}\n", view.paint(color, &text)));
+    out
+}
+
+fn is_bad(certificate: &CertificateStatus) -> bool {
+    let (color, _) = state(certificate);
+    color == Color::Bad || matches!(certificate.hook, HookStatus::Failing { .. })
+}
+
+/// One line of the table.
+struct Row {
+    name: String,
+    color: Color,
+    state: String,
+    expires: String,
+    renews: String,
+}
+
+const HEADINGS: [&str; 4] = ["CERTIFICATE", "STATE", "EXPIRES", "NEXT"];
+
+impl Row {
+    fn of(certificate: &CertificateStatus, view: &View) -> Self {
+        let (color, state) = state(certificate);
+        let time = |time: Option<_>| time.map_or_else(|| "-".to_owned(), |time| view.both(time));
+        let next = match certificate.state {
+            CertificateState::Issuing => "now".to_owned(),
+            _ => match (certificate.next_attempt_at, certificate.renew_at) {
+                (Some(attempt), _) => format!("try {}", view.both(attempt)),
+                (None, renewal) => time(renewal),
+            },
+        };
+        Row {
+            name: certificate.name.to_string(),
+            color,
+            state,
+            expires: time(certificate.not_after),
+            renews: next,
+        }
+    }
+
+    fn cells(&self) -> [&str; 4] {
+        [&self.name, &self.state, &self.expires, &self.renews]
+    }
+}
+
+/// A table where it fits, else a block for each certificate.
+fn rows_or_blocks(rows: &[Row], status: &Status, view: &View) -> String {
+    let mut widths = HEADINGS.map(str::len);
+    for row in rows {
+        for (width, cell) in widths.iter_mut().zip(row.cells()) {
+            *width = (*width).max(cell.chars().count());
+        }
+    }
+    const GAP: usize = 2;
+    if widths.iter().sum::<usize>() + GAP * (widths.len() - 1) > view.width {
+        let blocks: Vec<_> = status
+            .certificates
+            .iter()
+            .map(|one| certificate(one, view))
+            .collect();
+        return blocks.join("\n");
+    }
+    let line = |cells: [&str; 4], color: &dyn Fn(usize) -> Option<Color>| {
+        let mut line = String::new();
+        let mut gap = 0;
+        for (column, (cell, width)) in cells.into_iter().zip(widths).enumerate() {
+            let painted = color(column).map_or_else(|| cell.to_owned(), |color| view.paint(color, cell));
+            line.push_str(&" ".repeat(gap));
+            line.push_str(&painted);
+            gap = width - cell.chars().count() + GAP;
+        }
+        line.push('\n');
+        line
+    };
+    let mut out = line(HEADINGS, &|_| Some(Color::Dim));
+    for row in rows {
+        out.push_str(&line(row.cells(), &|column| (column == 1).then_some(row.color)));
+    }
+    out
+}
+
+/// The state in plain words.
+fn state(certificate: &CertificateStatus) -> (Color, String) {
+    let activity = certificate.activity.as_deref();
+    let (color, text) = match certificate.state {
+        CertificateState::Pending => (Color::Busy, activity.unwrap_or("not yet issued")),
+        CertificateState::Issuing => (Color::Busy, activity.unwrap_or("being issued")),
+        CertificateState::Valid => (Color::Good, "valid"),
+        CertificateState::Failing if certificate.not_after.is_some() => (Color::Bad, "renewal fails"),
+        CertificateState::Failing => (Color::Bad, "issuance fails"),
+        CertificateState::Expired => (Color::Bad, "expired"),
+        CertificateState::Unknown => (Color::Busy, "unknown to this command"),
+    };
+    (color, clean(text).replace('\n', " "))
+}
+
+fn names(certificate: &CertificateStatus) -> String {
+    let names: Vec<_> = certificate
+        .identifiers
+        .iter()
+        .map(|identifier| {
+            let (ascii, unicode) = (identifier.to_string(), identifier.unicode());
+            if ascii == unicode {
+                ascii
+            } else {
+                format!("{unicode} ({ascii})")
+            }
+        })
+        .collect();
+    names.join(" ")
+}
+
+fn hook(hook: &HookStatus, view: &View) -> String {
+    match hook {
+        HookStatus::None => "none".to_owned(),
+        HookStatus::Due => "is due or running".to_owned(),
+        HookStatus::Succeeded => "succeeded".to_owned(),
+        HookStatus::Failing {
+            failures,
+            text,
+            next_attempt_at,
+        } => {
+            format!(
+                "{}: {text}; next try {}",
+                failed(*failures),
+                view.both(*next_attempt_at)
+            )
+        }
+        HookStatus::Unknown => "unknown to this command".to_owned(),
+    }
+}
+
+fn failed(times: u32) -> String {
+    match times {
+        0 => "failed".to_owned(),
+        1 => "failed once".to_owned(),
+        times => format!("failed {times} times"),
+    }
+}
+
+fn failure(error: &LastError, certificate: &CertificateStatus, view: &View) -> String {
+    let next = match certificate.next_attempt_at {
+        Some(time) => format!("next try {}", view.both(time)),
+        None => "no further try is planned".to_owned(),
+    };
+    format!(
+        "{}, last {}: {}; {next}",
+        failed(certificate.attempts),
+        view.relative(error.at),
+        error.text
+    )
+}
+
+struct Trouble {
+    what: String,
+    text: String,
+}
+
+/// What a person should look at, the worst first.
+fn troubles(status: &Status, view: &View) -> Vec<Trouble> {
+    let mut troubles = Vec::new();
+    if let Some(error) = &status.config_error {
+        let text = format!("the last reload was refused, the configuration from before is in use: {error}");
+        troubles.push(Trouble {
+            what: "configuration".to_owned(),
+            text,
+        });
+    }
+    for certificate in &status.certificates {
+        let what = certificate.name.to_string();
+        if let Some(error) = &certificate.last_error {
+            troubles.push(Trouble {
+                what: what.clone(),
+                text: failure(error, certificate, view),
+            });
+        }
+        if let failing @ HookStatus::Failing { .. } = &certificate.hook {
+            troubles.push(Trouble {
+                what,
+                text: format!("hook {}", hook(failing, view)),
+            });
+        }
+    }
+    troubles.extend(
+        status
+            .providers
+            .iter()
+            .filter_map(|one| provider_trouble(one, view)),
+    );
+    troubles.extend(status.leftovers.iter().map(|one| leftover_trouble(one, view)));
+    troubles
+}
+
+fn provider_trouble(provider: &ProviderStatus, view: &View) -> Option<Trouble> {
+    let error = provider.last_error.as_ref()?;
+    Some(Trouble {
+        what: format!("provider {}", provider.instance),
+        text: format!("{}: {}", view.relative(error.at), error.text),
+    })
+}
+
+fn leftover_trouble(leftover: &Leftover, view: &View) -> Trouble {
+    let removal = match (leftover.attempts, &leftover.last_error) {
+        (0, _) => format!("{} is to remove it", leftover.instance),
+        (attempts, None) => format!("removal by {} {}", leftover.instance, failed(attempts)),
+        (attempts, Some(why)) => format!("removal by {} {}: {why}", leftover.instance, failed(attempts)),
+    };
+    Trouble {
+        what: format!("record {}", leftover.name),
+        text: format!(
+            "TXT \"{}\" should be gone since {}; {removal}",
+            leftover.value,
+            view.absolute(leftover.since),
+        ),
+    }
+}
+
+const LABEL: usize = 12;
+
+fn push_field(out: &mut String, label: &str, text: &str, view: &View) {
+    let label = format!("  {label:LABEL$}");
+    push_lines(out, &view.paint(Color::Dim, &label), LABEL + 2, text, view);
+}
+
+/// `  what: text`, with the following lines indented.
+fn push_paragraph(out: &mut String, painted: &str, columns: usize, text: &str, view: &View) {
+    const INDENT: usize = 4;
+    let mut lines = wrap(
+        &format!("{}: {text}", "x".repeat(columns)),
+        view.width.saturating_sub(INDENT),
+    )
+    .into_iter();
+    let first = lines.next().unwrap_or_default();
+    let rest: String = first.chars().skip(columns).collect();
+    out.push_str(&format!("  {painted}{rest}\n"));
+    for line in lines {
+        out.push_str(&format!("{:INDENT$}{line}\n", ""));
+    }
+}
+
+fn push_lines(out: &mut String, lead: &str, indent: usize, text: &str, view: &View) {
+    for (index, line) in wrap(text, view.width.saturating_sub(indent)).iter().enumerate() {
+        if index == 0 {
+            out.push_str(&format!("{lead}{line}\n"));
+        } else {
+            out.push_str(&format!("{:indent$}{line}\n", ""));
+        }
+    }
+}
