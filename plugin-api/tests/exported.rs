@@ -729,7 +729,7 @@ fn null_pointers_are_refused() {
 fn text_that_is_not_utf8_is_refused() {
     let mut broken = Broken::new();
     broken.record.value = abi::Str {
-        ptr: b"\xff\0".as_ptr().cast(),
+        ptr: c"\xff".as_ptr(),
         len: 1,
     };
     assert_eq!(broken.present(), status::INTERNAL);
