@@ -38,12 +38,18 @@ struct Shared {
     options: Options,
     clock: Arc<dyn Clock>,
     transport: Transport,
-    directory: Mutex<Option<(Instant, Arc<Directory>)>>,
+    directory: Mutex<CachedDirectory>,
     nonces: NoncePool,
     validation: Typical,
     issuance: Typical,
     requests: AtomicU64,
     rejected_nonces: AtomicU64,
+}
+
+#[derive(Debug, Default)]
+struct CachedDirectory {
+    directory: Option<(Instant, Arc<Directory>)>,
+    failure: Option<(Instant, Error)>,
 }
 
 /// What a client has sent since it was made.
@@ -98,22 +104,32 @@ impl Client {
     /// # Errors
     /// When there is none yet and the CA does not give it.
     pub async fn directory(&self) -> Result<Arc<Directory>, Error> {
+        let asked = Instant::now();
         // held across the request, so that many orders at start ask once
         let mut cached = self.0.directory.lock().await;
-        if let Some((since, directory)) = &*cached
+        if let Some((since, directory)) = &cached.directory
             && since.elapsed() < DIRECTORY_AGE
         {
             return Ok(Arc::clone(directory));
         }
-        let directory = match (self.fetch_directory().await, &*cached) {
+        // whoever waited for a look that failed shares its failure instead of timing out in turn
+        if let Some((at, error)) = &cached.failure
+            && *at > asked
+        {
+            return Err(error.clone());
+        }
+        let directory = match (self.fetch_directory().await, &cached.directory) {
             (Ok(directory), _) => Arc::new(directory),
             (Err(error), Some((_, old))) => {
                 tracing::warn!(ca = %self.0.options.name, %error, "The old directory of the CA stays in use");
                 Arc::clone(old)
             }
-            (Err(error), None) => return Err(error),
+            (Err(error), None) => {
+                cached.failure = Some((Instant::now(), error.clone()));
+                return Err(error);
+            }
         };
-        *cached = Some((Instant::now(), Arc::clone(&directory)));
+        cached.directory = Some((Instant::now(), Arc::clone(&directory)));
         Ok(directory)
     }
 

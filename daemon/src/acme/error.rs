@@ -4,11 +4,6 @@ use jiff::Timestamp;
 use openssl::error::ErrorStack;
 
 use super::{Problem, ProblemKind};
-use crate::types::FaultClass;
-
-/// What a paused or exhausted limit without Retry-After asks for: Let's Encrypt's
-/// paused names need a person, and its slowest limits refill about once a day.
-const RATE_LIMITED_WAIT: Duration = Duration::from_secs(24 * 3600);
 
 /// What was asked of the CA.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -53,7 +48,7 @@ impl fmt::Display for Operation {
 }
 
 /// A request that failed: what, where, why.
-#[derive(Debug, thiserror::Error)]
+#[derive(Clone, Debug, thiserror::Error)]
 #[error("{operation} at {url}: {fault}")]
 pub struct Error {
     /// What was asked.
@@ -65,11 +60,11 @@ pub struct Error {
 }
 
 /// Why a request failed.
-#[derive(Debug, thiserror::Error)]
+#[derive(Clone, Debug, thiserror::Error)]
 pub enum Fault {
     /// No answer, or half of one.
-    #[error("{}", causes(.0))]
-    Network(reqwest::Error),
+    #[error("{0}")]
+    Network(String),
     /// The server's certificate leads to no trusted root, or is for another name.
     #[error(
         "the server's certificate is not trusted ({reason}); if the CA's own server has a private certificate, name its root in `ca-file`"
@@ -177,17 +172,17 @@ pub enum Fault {
     Sign(#[from] ErrorStack),
 }
 
-/// Which kind of patience helps.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Retry {
-    /// The same request again, after a short back-off (seconds, doubling): a passing fault.
-    Backoff,
-    /// The same request again, not before this long from now: the CA said so.
-    After(Duration),
-    /// Not this request: this attempt is lost. A new order under the long back-off.
-    NextCycle,
-    /// Nothing, until a person changes something.
-    Never,
+impl Fault {
+    /// What went wrong below HTTP; `timeout` is the configured one.
+    pub(super) fn network(error: &reqwest::Error, timeout: Duration) -> Self {
+        if let Some(reason) = distrust(error) {
+            Fault::Untrusted { reason }
+        } else if error.is_timeout() && !error.is_connect() {
+            Fault::Timeout(timeout)
+        } else {
+            Fault::Network(causes(error))
+        }
+    }
 }
 
 impl Error {
@@ -196,37 +191,6 @@ impl Error {
             operation,
             url: url.to_owned(),
             fault,
-        }
-    }
-
-    /// Which kind of patience helps.
-    pub fn retry(&self) -> Retry {
-        match &self.fault {
-            // an interception that will be found, a certificate that will be renewed
-            Fault::Network(_) | Fault::Untrusted { .. } | Fault::Timeout(_) | Fault::Nonces { .. } => {
-                Retry::Backoff
-            }
-            Fault::Unfinished { retry_after, .. } => Retry::After(*retry_after),
-            Fault::Refused {
-                status,
-                problem,
-                retry_after,
-                ..
-            } => refused(self.operation, *status, &problem.kind, *retry_after),
-            Fault::Status {
-                status, retry_after, ..
-            } => by_status(*status, *retry_after),
-            // may be a half-deployed CA, so it is worth another try, but not a quick one
-            Fault::Malformed { .. }
-            | Fault::Header(_)
-            | Fault::TooLong { .. }
-            | Fault::Redirect { .. }
-            | Fault::Insecure
-            | Fault::Address(_)
-            | Fault::Sign(_) => Retry::NextCycle,
-            Fault::TermsNotAgreed { .. } | Fault::BindingRequired | Fault::AccountClosed { .. } => {
-                Retry::Never
-            }
         }
     }
 
@@ -250,71 +214,8 @@ impl Error {
     }
 }
 
-fn refused(operation: Operation, status: u16, kind: &ProblemKind, retry_after: Option<Duration>) -> Retry {
-    match kind {
-        ProblemKind::RateLimited => Retry::After(retry_after.unwrap_or(RATE_LIMITED_WAIT)),
-        ProblemKind::ServerInternal => retry_after.map_or(Retry::Backoff, Retry::After),
-        // the order is read again, then finalized again
-        ProblemKind::OrderNotReady | ProblemKind::BadNonce => {
-            retry_after.map_or(Retry::Backoff, Retry::After)
-        }
-        // the CA's policy, the configuration or the account must change
-        ProblemKind::AccountDoesNotExist
-        | ProblemKind::AlreadyRevoked
-        | ProblemKind::BadCsr
-        | ProblemKind::BadPublicKey
-        | ProblemKind::BadRevocationReason
-        | ProblemKind::BadSignatureAlgorithm
-        | ProblemKind::ExternalAccountRequired
-        | ProblemKind::InvalidContact
-        | ProblemKind::InvalidProfile
-        | ProblemKind::RejectedIdentifier
-        | ProblemKind::UnsupportedContact
-        | ProblemKind::UnsupportedIdentifier
-        | ProblemKind::UserActionRequired => Retry::Never,
-        // of an account it means that it may not; of an order, that a name is not proved any more
-        ProblemKind::Unauthorized => match operation {
-            Operation::NewAccount | Operation::NewOrder => Retry::Never,
-            _ => Retry::NextCycle,
-        },
-        ProblemKind::AlreadyReplaced
-        | ProblemKind::Caa
-        | ProblemKind::Compound
-        | ProblemKind::Connection
-        | ProblemKind::Dns
-        | ProblemKind::IncorrectResponse
-        | ProblemKind::Tls => Retry::NextCycle,
-        // our mistake, or an address that has gone: a new order has new ones
-        ProblemKind::Malformed | ProblemKind::Other(_) => by_status(status, retry_after),
-    }
-}
-
-fn by_status(status: u16, retry_after: Option<Duration>) -> Retry {
-    match status {
-        408 | 425 | 429 | 500..=599 => retry_after.map_or(Retry::Backoff, Retry::After),
-        _ => Retry::NextCycle,
-    }
-}
-
-/// As schedules and operators need it.
-impl From<&Error> for crate::types::Fault {
-    fn from(error: &Error) -> Self {
-        let (class, not_before) = match error.retry() {
-            Retry::Backoff => (FaultClass::Transient, None),
-            Retry::After(wait) => (FaultClass::Limited, Some(wait)),
-            Retry::NextCycle => (FaultClass::Refused, None),
-            Retry::Never => (FaultClass::Operator, None),
-        };
-        crate::types::Fault {
-            class,
-            not_before,
-            text: error.to_string(),
-        }
-    }
-}
-
 /// What OpenSSL says when it does not trust a server; `None` for every other error.
-pub(super) fn distrust(error: &reqwest::Error) -> Option<String> {
+fn distrust(error: &reqwest::Error) -> Option<String> {
     // ERR_LIB_SSL and SSL_R_CERTIFICATE_VERIFY_FAILED of openssl/err.h and openssl/sslerr.h
     const VERIFY_FAILED: (i32, i32) = (20, 134);
     let mut above = String::new();
@@ -372,4 +273,4 @@ fn excerpt_of(excerpt: &str) -> String {
 }
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

@@ -22,6 +22,7 @@ mod order;
 mod pace;
 mod printable;
 mod problem;
+mod retry;
 mod retry_after;
 #[cfg(test)]
 mod stub_ca;
@@ -34,10 +35,11 @@ pub use authorization::{Authorization, AuthorizationStatus};
 pub use challenge::{Challenge, ChallengeKind, ChallengeStatus, Token, TokenError};
 pub use client::{Client, Counters};
 pub use directory::{Directory, Meta};
-pub use error::{Error, Fault, Operation, Retry};
+pub use error::{Error, Fault, Operation};
 pub use options::{DEFAULT_REQUEST_TIMEOUT, Options};
 pub use order::{FailedAuthorization, NewOrder, Order, OrderStatus};
 pub use problem::{Problem, ProblemKind, Subproblem};
+pub use retry::Retry;
 pub use transport::SetupError;
 
 use std::time::Duration;

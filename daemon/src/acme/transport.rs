@@ -10,10 +10,7 @@ use reqwest::{
 };
 use url::Url;
 
-use super::{
-    Error, Fault, Operation, Options, Problem, error::distrust, nonce::Nonce, printable::printable,
-    retry_after,
-};
+use super::{Error, Fault, Operation, Options, Problem, nonce::Nonce, printable::printable, retry_after};
 
 /// RFC 8555 6.1: "ACME clients MUST send a User-Agent header field".
 const USER_AGENT: &str = concat!(
@@ -186,7 +183,7 @@ impl Transport {
             .http
             .execute(request)
             .await
-            .map_err(|error| self.network(error))?;
+            .map_err(|error| Fault::network(&error, self.timeout))?;
         let status = response.status();
         let headers = std::mem::take(response.headers_mut());
         *nonce = text(&headers, &REPLAY_NONCE).and_then(Nonce::parse);
@@ -202,24 +199,17 @@ impl Transport {
             return Err(Fault::TooLong { limit });
         }
         let mut body = Vec::with_capacity(announced as usize);
-        while let Some(chunk) = response.chunk().await.map_err(|error| self.network(error))? {
+        while let Some(chunk) = response
+            .chunk()
+            .await
+            .map_err(|error| Fault::network(&error, self.timeout))?
+        {
             if body.len() + chunk.len() > limit {
                 return Err(Fault::TooLong { limit });
             }
             body.extend_from_slice(&chunk);
         }
         Ok(body)
-    }
-
-    fn network(&self, error: reqwest::Error) -> Fault {
-        if let Some(reason) = distrust(&error) {
-            Fault::Untrusted { reason }
-        } else if error.is_timeout() && !error.is_connect() {
-            Fault::Timeout(self.timeout)
-        } else {
-            // the error that carries it names the address already
-            Fault::Network(error.without_url())
-        }
     }
 }
 

@@ -71,6 +71,34 @@ async fn a_nonce_is_not_used_again_after_a_timeout() {
     assert_eq!(account.client().counters().rejected_nonces, 0);
 }
 
+#[tokio::test]
+async fn orders_that_wait_for_one_directory_share_its_fate() {
+    let silent = tokio::net::TcpListener::bind("127.0.0.1:0")
+        .await
+        .expect("a port");
+    let ca = StubCa::start(order).await;
+    let directory = format!("http://{}/", silent.local_addr().expect("an address"));
+    let options = Options {
+        directory: directory.parse().expect("an address"),
+        request_timeout: Duration::from_millis(300),
+        ..ca.options()
+    };
+    let client = Client::open(options, Arc::new(crate::clock::SystemClock)).expect("a client");
+    let started = Instant::now();
+    let looks: Vec<_> = (0..16).map(|_| client.directory()).collect();
+    for look in futures_util::future::join_all(looks).await {
+        assert_eq!(look.expect_err("no answer").retry(), Retry::Backoff);
+    }
+    assert!(
+        started.elapsed() < Duration::from_secs(2),
+        "they did not time out in turn"
+    );
+    assert_eq!(client.counters().requests, 1);
+    // but a later one looks again
+    client.directory().await.expect_err("no answer");
+    assert_eq!(client.counters().requests, 2);
+}
+
 #[test]
 fn a_ca_that_rejects_every_nonce_is_left_alone_after_half_a_minute() {
     let pauses: Duration = (0..MAX_NONCE_TRIES).filter_map(nonce_pause).sum();

@@ -1,6 +1,11 @@
 use super::*;
 
-fn refusal(operation: Operation, status: u16, kind: &str, retry_after: Option<u64>) -> Error {
+pub(in crate::acme) fn refusal(
+    operation: Operation,
+    status: u16,
+    kind: &str,
+    retry_after: Option<u64>,
+) -> Error {
     let body = format!(r#"{{"type":"urn:ietf:params:acme:error:{kind}","detail":"too many certificates"}}"#);
     let fault = Fault::Refused {
         status,
@@ -22,36 +27,6 @@ fn an_error_says_what_where_why_and_until_when() {
 }
 
 #[test]
-fn each_refusal_asks_for_its_kind_of_patience() {
-    use Operation::{Authorization, Finalize, NewAccount, NewOrder};
-    let hour = Duration::from_secs(3600);
-    for (operation, status, kind, retry_after, expected) in [
-        (NewOrder, 429, "rateLimited", Some(3600), Retry::After(hour)),
-        // paused by Let's Encrypt: no header, a person must act
-        (NewOrder, 429, "rateLimited", None, Retry::After(24 * hour)),
-        (NewOrder, 500, "serverInternal", None, Retry::Backoff),
-        (NewOrder, 503, "serverInternal", Some(3600), Retry::After(hour)),
-        (NewOrder, 503, "unheardOf", None, Retry::Backoff),
-        (NewOrder, 400, "unheardOf", None, Retry::NextCycle),
-        (NewOrder, 400, "rejectedIdentifier", None, Retry::Never),
-        (NewOrder, 403, "unauthorized", None, Retry::Never),
-        (Finalize, 403, "unauthorized", None, Retry::NextCycle),
-        (Finalize, 403, "orderNotReady", None, Retry::Backoff),
-        (Finalize, 400, "badCSR", None, Retry::Never),
-        (Finalize, 403, "caa", None, Retry::NextCycle),
-        (Authorization, 404, "malformed", None, Retry::NextCycle),
-        (NewAccount, 403, "externalAccountRequired", None, Retry::Never),
-        (NewOrder, 409, "alreadyReplaced", None, Retry::NextCycle),
-    ] {
-        assert_eq!(
-            refusal(operation, status, kind, retry_after).retry(),
-            expected,
-            "{operation} {status} {kind}"
-        );
-    }
-}
-
-#[test]
 fn only_a_missing_or_closed_account_is_gone() {
     assert!(refusal(Operation::NewOrder, 400, "accountDoesNotExist", None).is_account_gone());
     assert!(!refusal(Operation::NewOrder, 403, "unauthorized", None).is_account_gone());
@@ -70,16 +45,4 @@ fn a_proxy_page_is_shown_in_brief() {
         error.to_string(),
         "order at https://ca.example/o/1: the server answered 502: <html>Bad Gateway"
     );
-    assert_eq!(error.retry(), Retry::Backoff);
-}
-
-#[test]
-fn a_schedule_learns_the_class_and_the_moment() {
-    let fault = crate::types::Fault::from(&refusal(Operation::NewOrder, 429, "rateLimited", Some(60)));
-    assert_eq!(
-        (fault.class, fault.not_before),
-        (FaultClass::Limited, Some(Duration::from_secs(60)))
-    );
-    let fault = crate::types::Fault::from(&refusal(Operation::Finalize, 403, "caa", None));
-    assert_eq!((fault.class, fault.not_before), (FaultClass::Refused, None));
 }
