@@ -2,6 +2,7 @@
 
 pub mod status;
 pub mod steps;
+mod troubles;
 mod view;
 
 #[cfg(test)]

@@ -1,9 +1,8 @@
 //! `dns01d status`: a table for people, the protocol's object for programs.
 
-use crate::control::protocol::{
-    CertificateState, CertificateStatus, HookStatus, LastError, Leftover, ProviderStatus, Status,
-};
+use crate::control::protocol::{CertificateState, CertificateStatus, HookStatus, LastError, Status};
 
+use super::troubles::{Trouble, troubles};
 use super::view::{Color, View, clean, wrap};
 
 /// `--json`: one object, with its final line end.
@@ -225,7 +224,7 @@ fn names(certificate: &CertificateStatus) -> String {
     names.join(" ")
 }
 
-fn hook(hook: &HookStatus, view: &View) -> String {
+pub(super) fn hook(hook: &HookStatus, view: &View) -> String {
     match hook {
         HookStatus::None => "none".to_owned(),
         HookStatus::Due => "is due or running".to_owned(),
@@ -245,7 +244,7 @@ fn hook(hook: &HookStatus, view: &View) -> String {
     }
 }
 
-fn failed(times: u32) -> String {
+pub(super) fn failed(times: u32) -> String {
     match times {
         0 => "failed".to_owned(),
         1 => "failed once".to_owned(),
@@ -253,7 +252,7 @@ fn failed(times: u32) -> String {
     }
 }
 
-fn failure(error: &LastError, certificate: &CertificateStatus, view: &View) -> String {
+pub(super) fn failure(error: &LastError, certificate: &CertificateStatus, view: &View) -> String {
     let next = match certificate.next_attempt_at {
         Some(time) => format!("next try {}", view.both(time)),
         None => "no further try is planned".to_owned(),
@@ -264,70 +263,6 @@ fn failure(error: &LastError, certificate: &CertificateStatus, view: &View) -> S
         view.relative(error.at),
         error.text
     )
-}
-
-struct Trouble {
-    what: String,
-    text: String,
-}
-
-/// What a person should look at, the worst first.
-fn troubles(status: &Status, view: &View) -> Vec<Trouble> {
-    let mut troubles = Vec::new();
-    if let Some(error) = &status.config_error {
-        let text = format!("the last reload was refused, the configuration from before is in use: {error}");
-        troubles.push(Trouble {
-            what: "configuration".to_owned(),
-            text,
-        });
-    }
-    for certificate in &status.certificates {
-        let what = certificate.name.to_string();
-        if let Some(error) = &certificate.last_error {
-            troubles.push(Trouble {
-                what: what.clone(),
-                text: failure(error, certificate, view),
-            });
-        }
-        if let failing @ HookStatus::Failing { .. } = &certificate.hook {
-            troubles.push(Trouble {
-                what,
-                text: format!("hook {}", hook(failing, view)),
-            });
-        }
-    }
-    troubles.extend(
-        status
-            .providers
-            .iter()
-            .filter_map(|one| provider_trouble(one, view)),
-    );
-    troubles.extend(status.leftovers.iter().map(|one| leftover_trouble(one, view)));
-    troubles
-}
-
-fn provider_trouble(provider: &ProviderStatus, view: &View) -> Option<Trouble> {
-    let error = provider.last_error.as_ref()?;
-    Some(Trouble {
-        what: format!("provider {}", provider.instance),
-        text: format!("{}: {}", view.relative(error.at), error.text),
-    })
-}
-
-fn leftover_trouble(leftover: &Leftover, view: &View) -> Trouble {
-    let removal = match (leftover.attempts, &leftover.last_error) {
-        (0, _) => format!("{} is to remove it", leftover.instance),
-        (attempts, None) => format!("removal by {} {}", leftover.instance, failed(attempts)),
-        (attempts, Some(why)) => format!("removal by {} {}: {why}", leftover.instance, failed(attempts)),
-    };
-    Trouble {
-        what: format!("record {}", leftover.name),
-        text: format!(
-            "TXT \"{}\" should be gone since {}; {removal}",
-            leftover.value,
-            view.absolute(leftover.since),
-        ),
-    }
 }
 
 const LABEL: usize = 12;

@@ -1,0 +1,73 @@
+use crate::control::protocol::{HookStatus, Leftover, ProviderStatus, Status};
+
+use super::{
+    status::{failed, failure, hook},
+    view::View,
+};
+
+/// One thing that a person should look at.
+pub(super) struct Trouble {
+    /// What it is about.
+    pub what: String,
+    /// What is wrong with it.
+    pub text: String,
+}
+
+/// What a person should look at, the worst first.
+pub(super) fn troubles(status: &Status, view: &View) -> Vec<Trouble> {
+    let mut troubles = Vec::new();
+    if let Some(error) = &status.config_error {
+        let text = format!("the last reload was refused, the configuration from before is in use: {error}");
+        troubles.push(Trouble {
+            what: "configuration".to_owned(),
+            text,
+        });
+    }
+    for certificate in &status.certificates {
+        let what = certificate.name.to_string();
+        if let Some(error) = &certificate.last_error {
+            troubles.push(Trouble {
+                what: what.clone(),
+                text: failure(error, certificate, view),
+            });
+        }
+        if let failing @ HookStatus::Failing { .. } = &certificate.hook {
+            troubles.push(Trouble {
+                what,
+                text: format!("hook {}", hook(failing, view)),
+            });
+        }
+    }
+    troubles.extend(
+        status
+            .providers
+            .iter()
+            .filter_map(|one| provider_trouble(one, view)),
+    );
+    troubles.extend(status.leftovers.iter().map(|one| leftover_trouble(one, view)));
+    troubles
+}
+
+fn provider_trouble(provider: &ProviderStatus, view: &View) -> Option<Trouble> {
+    let error = provider.last_error.as_ref()?;
+    Some(Trouble {
+        what: format!("provider {}", provider.instance),
+        text: format!("{}: {}", view.relative(error.at), error.text),
+    })
+}
+
+fn leftover_trouble(leftover: &Leftover, view: &View) -> Trouble {
+    let removal = match (leftover.attempts, &leftover.last_error) {
+        (0, _) => format!("{} is to remove it", leftover.instance),
+        (attempts, None) => format!("removal by {} {}", leftover.instance, failed(attempts)),
+        (attempts, Some(why)) => format!("removal by {} {}: {why}", leftover.instance, failed(attempts)),
+    };
+    Trouble {
+        what: format!("record {}", leftover.name),
+        text: format!(
+            "TXT \"{}\" should be gone since {}; {removal}",
+            leftover.value,
+            view.absolute(leftover.since),
+        ),
+    }
+}
