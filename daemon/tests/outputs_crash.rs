@@ -5,7 +5,7 @@
 
 use std::{
     fs,
-    os::unix::fs::PermissionsExt,
+    os::unix::fs::{MetadataExt, PermissionsExt},
     path::{Path, PathBuf},
     process::{Command, ExitStatus},
 };
@@ -29,6 +29,9 @@ const ORDERS: &str = "OUTPUTS_CRASH_DIRECTORY";
 
 /// A file that makes [`writer`] give the files to another user and group.
 const GIVEN_AWAY: &str = "given-away";
+
+/// A file that makes [`writer`] give the files to another group.
+const GROUP_ONLY: &str = "group-only";
 
 /// Every system call that the writing may use to change something. Swept one by
 /// one, because strace counts per set, and together.
@@ -148,6 +151,48 @@ fn a_key_is_its_groups_before_the_group_may_read_and_both_before_it_is_a_key() {
     for (call, wanted) in calls.iter().zip(order) {
         assert!(call.contains(wanted), "{wanted} in {call}");
     }
+}
+
+#[test]
+fn without_any_capability_a_group_of_the_daemons_own_can_be_given() {
+    let scene = Scene::first();
+    fs::write(scene.home.path().join(GROUP_ONLY), "").expect("written");
+    // where another user may reach it, wherever this was built
+    let binary = scene.home.path().join("binary");
+    fs::copy(std::env::current_exe().expect("this binary"), &binary).expect("copied");
+    let owned = Command::new("chown")
+        .args(["-R", "65534"])
+        .arg(scene.home.path())
+        .status();
+    assert!(
+        owned.expect("chown runs").success(),
+        "this test becomes another user: run it as root"
+    );
+    let run_with_groups = |groups: &str| {
+        Command::new("setpriv")
+            .args([
+                "--reuid=65534",
+                "--regid=65534",
+                groups,
+                "--bounding-set=-all",
+                "--inh-caps=-all",
+            ])
+            .arg(&binary)
+            .args(["--exact", "writer"])
+            .env(ORDERS, scene.home.path())
+            .stderr(std::process::Stdio::null())
+            .output()
+            .expect("setpriv runs")
+    };
+
+    let refused = run_with_groups("--clear-groups");
+    assert!(!refused.status.success());
+    let said = String::from_utf8_lossy(&refused.stdout);
+    assert!(said.contains("SetGroup"), "{said}");
+
+    assert!(run_with_groups("--groups=4242").status.success());
+    let key = fs::metadata(scene.home.path().join("out/live/key.pem")).expect("a key");
+    assert_eq!((key.uid(), key.gid(), key.mode() & 0o7777), (65534, 4242, 0o640));
 }
 
 #[test]
@@ -398,11 +443,12 @@ fn sweep(scene: fn() -> Scene) {
 
 fn outputs(home: &Path) -> Outputs {
     let given_away = home.join(GIVEN_AWAY).exists();
+    let grouped = given_away || home.join(GROUP_ONLY).exists();
     Outputs::new(Options {
         directory: home.join("out"),
         owner: given_away.then(|| "nobody".to_owned()),
-        group: given_away.then(|| "4242".to_owned()),
-        key_mode: if given_away { 0o640 } else { DEFAULT_KEY_MODE },
+        group: grouped.then(|| "4242".to_owned()),
+        key_mode: if grouped { 0o640 } else { DEFAULT_KEY_MODE },
         mode: DEFAULT_MODE,
     })
 }
