@@ -239,3 +239,6 @@ fn host_of(record: &Record) -> Option<DnsName> {
         _ => None,
     }
 }
+
+#[cfg(test)]
+mod tests;

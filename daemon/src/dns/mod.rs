@@ -10,6 +10,8 @@ mod authority;
 mod cache;
 mod consult;
 mod failure;
+#[cfg(test)]
+mod fake;
 mod locate;
 mod location;
 mod options;
@@ -194,3 +196,6 @@ async fn txt_at(
         failure,
     })
 }
+
+#[cfg(test)]
+mod tests;

@@ -113,3 +113,6 @@ async fn look(
         .await;
     (address, answers)
 }
+
+#[cfg(test)]
+mod tests;

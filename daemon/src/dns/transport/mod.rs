@@ -102,3 +102,6 @@ fn random_id() -> u16 {
 fn malformed(what: Malformation) -> Failure {
     Failure::Malformed(what)
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,185 @@
+//! The decoding path, on hostile octets.
+
+use hickory_proto::{
+    op::{MessageType, OpCode},
+    rr::{Name, rdata},
+};
+use proptest::prelude::*;
+
+use super::*;
+use crate::dns::question::{Kind, wire_name};
+
+const ID: u16 = 0x1234;
+
+fn name(text: &str) -> DnsName {
+    text.parse().expect("a name")
+}
+
+fn question() -> Question {
+    Question::authoritative(name("_acme-challenge.example.org"), Kind::Txt)
+}
+
+/// A true answer with a TXT, an NS, an SOA and glue.
+fn message() -> Message {
+    let question = question();
+    let owner = wire_name(&question.name).expect("a name");
+    let zone = Name::from_ascii("example.org.").expect("a name");
+    let host = Name::from_ascii("ns.example.org.").expect("a name");
+    let mut message = Message::new(ID, MessageType::Response, OpCode::Query);
+    message.metadata.authoritative = true;
+    message.add_query(Query::query(owner.clone(), RecordType::TXT));
+    let text = rdata::TXT::new(vec!["first ".into(), "second".into()]);
+    message.add_answer(Record::from_rdata(owner, 60, RData::TXT(text)));
+    message.add_authority(Record::from_rdata(zone, 60, RData::NS(rdata::NS(host.clone()))));
+    message.add_additional(Record::from_rdata(
+        host,
+        60,
+        RData::A(rdata::A::new(192, 0, 2, 53)),
+    ));
+    message
+}
+
+fn octets() -> Vec<u8> {
+    message().to_vec().expect("an encodable message")
+}
+
+/// Everything that callers do with an answer.
+fn use_all(answer: &Answer) {
+    let name = question().name;
+    let zone = name.parent().expect("a parent");
+    answer.txt(&name);
+    answer.cname(&name);
+    answer.has_dname(&name);
+    answer.ns(&zone);
+    answer.addresses();
+    answer.enclosing_apex(&name);
+    answer.serial();
+    answer.ttl();
+    answer.referral(&zone, &name);
+}
+
+#[test]
+fn strings_of_one_txt_record_are_joined() {
+    let Reading::Answer(answer) = Reading::of(&octets(), ID, &question()) else {
+        panic!("an answer")
+    };
+    assert_eq!(answer.txt(&question().name), [b"first second".to_vec()]);
+    assert!(answer.authoritative);
+}
+
+#[test]
+fn names_are_compared_without_regard_to_case() {
+    let upper = octets().iter().map(u8::to_ascii_uppercase).collect::<Vec<_>>();
+    // the id's and counts' octets hold no lower-case letters
+    let Reading::Answer(answer) = Reading::of(&upper, ID, &question()) else {
+        panic!("an answer")
+    };
+    assert_eq!(answer.txt(&question().name).len(), 1);
+}
+
+#[test]
+fn another_id_another_question_or_a_query_is_not_ours() {
+    assert!(matches!(
+        Reading::of(&octets(), ID + 1, &question()),
+        Reading::NotOurs
+    ));
+    let mut query = octets();
+    query[2] &= 0x7f;
+    assert!(matches!(Reading::of(&query, ID, &question()), Reading::NotOurs));
+    for other in [
+        "_acme-challenge.example.com",
+        "x._acme-challenge.example.org",
+        "example.org",
+    ] {
+        let other = Question::authoritative(name(other), Kind::Txt);
+        assert!(
+            matches!(Reading::of(&octets(), ID, &other), Reading::NotOurs),
+            "{other}"
+        );
+    }
+    let other = Question::authoritative(question().name, Kind::Cname);
+    assert!(matches!(Reading::of(&octets(), ID, &other), Reading::NotOurs));
+}
+
+#[test]
+fn a_truncated_answer_need_not_be_decodable() {
+    let mut cut = octets();
+    cut[2] |= 0x02;
+    cut.truncate(cut.len() - 5);
+    assert!(matches!(Reading::of(&cut, ID, &question()), Reading::Truncated));
+}
+
+#[test]
+fn an_error_may_come_without_the_question_and_an_answer_may_not() {
+    let mut bare = message();
+    bare.queries.clear();
+    let success = bare.to_vec().expect("a message");
+    assert!(matches!(
+        Reading::of(&success, ID, &question()),
+        Reading::Malformed(Malformation::Question)
+    ));
+    bare.metadata.response_code = hickory_proto::op::ResponseCode::FormErr;
+    let error = bare.to_vec().expect("a message");
+    assert!(matches!(Reading::of(&error, ID, &question()), Reading::Answer(a) if a.rcode == Rcode::FORM_ERR));
+}
+
+#[test]
+fn a_referral_upwards_sideways_or_to_the_zone_itself_is_none() {
+    let mut message = message();
+    message.metadata.authoritative = false;
+    message.answers.clear();
+    let octets = message.to_vec().expect("a message");
+    let Reading::Answer(answer) = Reading::of(&octets, ID, &question()) else {
+        panic!("an answer")
+    };
+    let below = name("www.example.org");
+    assert!(
+        answer
+            .referral(&name("org"), &below)
+            .is_some_and(|found| found.hosts[0].1.len() == 1)
+    );
+    assert_eq!(
+        answer.referral(&name("example.org"), &below),
+        None,
+        "to the zone itself"
+    );
+    assert_eq!(answer.referral(&name("www.example.org"), &below), None, "upwards");
+    assert_eq!(
+        answer.referral(&name("org"), &name("www.example.com")),
+        None,
+        "sideways"
+    );
+}
+
+proptest! {
+    #[test]
+    fn arbitrary_octets_never_panic(octets in proptest::collection::vec(any::<u8>(), 0..600)) {
+        let id = octets.first_chunk().map_or(0, |id| u16::from_be_bytes(*id));
+        if let Reading::Answer(answer) = Reading::of(&octets, id, &question()) {
+            use_all(&answer);
+        }
+    }
+
+    #[test]
+    fn damaged_answers_never_panic(
+        damage in proptest::collection::vec((0usize..200, any::<u8>()), 1..12),
+        cut in 0usize..200,
+    ) {
+        let mut octets = octets();
+        for (place, value) in damage {
+            let place = place % octets.len();
+            octets[place] = value;
+        }
+        octets.truncate(octets.len().saturating_sub(cut % 40));
+        let id = octets.first_chunk().map_or(0, |id| u16::from_be_bytes(*id));
+        if let Reading::Answer(answer) = Reading::of(&octets, id, &question()) {
+            use_all(&answer);
+        }
+    }
+
+    #[test]
+    fn every_name_survives_the_wire(text in "(_?[a-z0-9]{1,20}\\.){1,8}[a-z]{2,10}") {
+        let name = name(&text);
+        prop_assert_eq!(domain_name(&wire_name(&name).expect("a name")), Some(name));
+    }
+}

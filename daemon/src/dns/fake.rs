@@ -1,0 +1,305 @@
+//! Name servers without a network: zones in text, served as RFC 1034 4.3.2 says.
+
+use std::{collections::HashMap, net::SocketAddr, time::Duration};
+
+use futures_util::future::BoxFuture;
+use hickory_proto::rr::{Name, RData, Record, RecordType};
+use parking_lot::Mutex;
+
+use super::{Answer, Failure, Kind, QueryError, Question, Rcode, Transport};
+
+/// A small internet.
+#[derive(Debug, Default)]
+pub(super) struct FakeNet {
+    servers: Mutex<HashMap<SocketAddr, Server>>,
+    /// Every question, in order.
+    pub(super) asked: Mutex<Vec<(SocketAddr, Question)>>,
+}
+
+#[derive(Debug, Clone, Default)]
+struct Server {
+    zones: Vec<Zone>,
+    recursive: bool,
+    mood: Mood,
+}
+
+/// How a server behaves.
+#[derive(Debug, Clone, Default)]
+pub(super) enum Mood {
+    #[default]
+    Well,
+    /// Nothing comes back.
+    Silent,
+    /// The question cannot even be asked.
+    Fails(Failure),
+    /// Every answer says this.
+    Says(Rcode),
+    /// Answers, but without authority.
+    NotAuthoritative,
+}
+
+#[derive(Debug, Clone)]
+struct Zone {
+    apex: String,
+    records: Vec<(String, RData)>,
+}
+
+const TTL: u32 = 300;
+
+impl FakeNet {
+    /// An authority for the zone `apex`, with lines of `owner TYPE data`.
+    pub(super) fn serve(&self, server: &str, apex: &str, lines: &str) {
+        let records = lines
+            .lines()
+            .map(str::trim)
+            .filter(|line| !line.is_empty())
+            .map(record)
+            .collect();
+        let mut servers = self.servers.lock();
+        let zones = &mut servers.entry(address(server)).or_default().zones;
+        zones.retain(|zone| zone.apex != apex);
+        zones.push(Zone {
+            apex: apex.to_owned(),
+            records,
+        });
+    }
+
+    /// A recursive resolver that knows every zone.
+    pub(super) fn resolve(&self, server: &str) {
+        self.servers.lock().entry(address(server)).or_default().recursive = true;
+    }
+
+    pub(super) fn mood(&self, server: &str, mood: Mood) {
+        self.servers.lock().entry(address(server)).or_default().mood = mood;
+    }
+
+    /// Adds one line to a zone on one server.
+    pub(super) fn publish(&self, server: &str, apex: &str, line: &str) {
+        let mut servers = self.servers.lock();
+        let zones = &mut servers.get_mut(&address(server)).expect("a server").zones;
+        zones
+            .iter_mut()
+            .find(|zone| zone.apex == apex)
+            .expect("a zone")
+            .records
+            .push(record(line));
+    }
+
+    /// Takes every record of a name out of a zone on one server.
+    pub(super) fn remove(&self, server: &str, apex: &str, owner: &str) {
+        let mut servers = self.servers.lock();
+        let zones = &mut servers.get_mut(&address(server)).expect("a server").zones;
+        let zone = zones.iter_mut().find(|zone| zone.apex == apex).expect("a zone");
+        zone.records.retain(|(name, _)| name != owner);
+    }
+
+    /// How often `server` was asked.
+    pub(super) fn count(&self, server: &str) -> usize {
+        self.asked
+            .lock()
+            .iter()
+            .filter(|(to, _)| *to == address(server))
+            .count()
+    }
+
+    fn reply(&self, server: SocketAddr, question: &Question) -> Result<Answer, Failure> {
+        let servers = self.servers.lock();
+        let Some(here) = servers.get(&server) else {
+            return Err(Failure::ConnectionRefused);
+        };
+        let mut answer = if here.recursive {
+            let zones: Vec<_> = servers
+                .values()
+                .flat_map(|server| &server.zones)
+                .cloned()
+                .collect();
+            recurse(&zones, question)
+        } else {
+            answer(&here.zones, question.name.as_str(), question.kind)
+        };
+        match &here.mood {
+            Mood::Well | Mood::Silent => {}
+            Mood::Fails(failure) => return Err(failure.clone()),
+            Mood::Says(rcode) => {
+                answer = Answer {
+                    rcode: *rcode,
+                    ..empty()
+                }
+            }
+            Mood::NotAuthoritative => answer.authoritative = false,
+        }
+        Ok(answer)
+    }
+}
+
+impl Transport for FakeNet {
+    fn ask<'a>(
+        &'a self,
+        server: SocketAddr,
+        question: &'a Question,
+        timeout: Duration,
+    ) -> BoxFuture<'a, Result<Answer, QueryError>> {
+        Box::pin(async move {
+            self.asked.lock().push((server, question.clone()));
+            tokio::time::sleep(Duration::from_millis(1)).await;
+            let silent = matches!(
+                self.servers.lock().get(&server),
+                Some(Server {
+                    mood: Mood::Silent,
+                    ..
+                })
+            );
+            let result = if silent {
+                tokio::time::sleep(timeout).await;
+                Err(Failure::Silent { waited: timeout })
+            } else {
+                self.reply(server, question)
+            };
+            result.map_err(|failure| QueryError {
+                server,
+                question: question.clone(),
+                failure,
+            })
+        })
+    }
+}
+
+/// `host` alone means port 53.
+pub(super) fn address(text: &str) -> SocketAddr {
+    text.parse()
+        .or_else(|_| text.parse().map(|ip: std::net::IpAddr| (ip, 53).into()))
+        .expect("an address")
+}
+
+fn record(line: &str) -> (String, RData) {
+    let mut words = line.splitn(3, ' ');
+    let mut word = || words.next().expect("owner TYPE data");
+    let (owner, kind, data) = (word(), word(), word());
+    let kind: RecordType = kind.parse().expect("a type");
+    (
+        owner.to_owned(),
+        RData::try_from_str(kind, data).expect("record data"),
+    )
+}
+
+fn empty() -> Answer {
+    Answer {
+        rcode: Rcode::NO_ERROR,
+        authoritative: false,
+        answers: Vec::new(),
+        authorities: Vec::new(),
+        additionals: Vec::new(),
+    }
+}
+
+fn below(name: &str, above: &str) -> bool {
+    name == above || name.strip_suffix(above).is_some_and(|rest| rest.ends_with('.'))
+}
+
+fn wire(owner: &str, data: &RData) -> Record {
+    Record::from_rdata(
+        Name::from_ascii(format!("{owner}.")).expect("a name"),
+        TTL,
+        data.clone(),
+    )
+}
+
+fn answer(zones: &[Zone], name: &str, kind: Kind) -> Answer {
+    let enclosing = zones.iter().filter(|zone| below(name, &zone.apex));
+    let Some(zone) = enclosing.max_by_key(|zone| zone.apex.len()) else {
+        return Answer {
+            rcode: Rcode::REFUSED,
+            ..empty()
+        };
+    };
+    let at = |owner: &str| -> Vec<&RData> {
+        zone.records
+            .iter()
+            .filter(|(name, _)| name == owner)
+            .map(|(_, data)| data)
+            .collect()
+    };
+    let is_cut = |owner: &str, data: &RData| owner != zone.apex && data.record_type() == RecordType::NS;
+    let cut = zone
+        .records
+        .iter()
+        .find(|(owner, data)| is_cut(owner, data) && below(name, owner));
+    if let Some((cut, _)) = cut {
+        let mut referral = empty();
+        referral.authorities = at(cut).iter().map(|data| wire(cut, data)).collect();
+        let glue = zone
+            .records
+            .iter()
+            .filter(|(owner, data)| below(owner, cut) && data.ip_addr().is_some());
+        referral.additionals = glue.map(|(owner, data)| wire(owner, data)).collect();
+        return referral;
+    }
+    let exists = |owner: &str| owner == zone.apex || zone.records.iter().any(|(name, _)| below(name, owner));
+    let mut source = name.to_owned();
+    if !exists(name) {
+        let mut encloser = name;
+        while !exists(encloser) {
+            encloser = encloser.split_once('.').expect("the apex exists").1;
+        }
+        source = format!("*.{encloser}");
+    }
+    let records = at(&source);
+    let mut reply = Answer {
+        authoritative: true,
+        ..empty()
+    };
+    let wanted =
+        |data: &&&RData| matches!(data.record_type(), t if t == kind.record_type() || t == RecordType::CNAME);
+    reply.answers = records
+        .iter()
+        .filter(wanted)
+        .map(|data| wire(name, data))
+        .collect();
+    let soa = RData::try_from_str(RecordType::SOA, "ns.invalid. admin.invalid. 7 3600 600 86400 60")
+        .expect("an SOA");
+    if kind == Kind::Soa && name == zone.apex {
+        reply.answers.push(wire(name, &soa));
+    }
+    if reply.answers.is_empty() {
+        reply.authorities.push(wire(&zone.apex, &soa));
+        reply.rcode = if exists(name) || !records.is_empty() {
+            Rcode::NO_ERROR
+        } else {
+            Rcode::NX_DOMAIN
+        };
+    }
+    reply
+}
+
+fn recurse(zones: &[Zone], question: &Question) -> Answer {
+    let mut name = question.name.as_str().to_owned();
+    let mut answers = Vec::new();
+    for _ in 0..16 {
+        let mut found = answer(zones, &name, question.kind);
+        let target = found.answers.iter().find_map(|record| match &record.data {
+            RData::CNAME(target) if question.kind != Kind::Cname => Some(target.0.to_ascii()),
+            _ => None,
+        });
+        answers.append(&mut found.answers);
+        match target {
+            Some(target) => name = target.trim_end_matches('.').to_owned(),
+            None if found.rcode == Rcode::REFUSED => {
+                return Answer {
+                    rcode: Rcode::NX_DOMAIN,
+                    ..empty()
+                };
+            }
+            None => {
+                return Answer {
+                    answers,
+                    authoritative: false,
+                    ..found
+                };
+            }
+        }
+    }
+    Answer {
+        rcode: Rcode::SERV_FAIL,
+        ..empty()
+    }
+}
