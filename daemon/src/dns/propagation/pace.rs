@@ -8,7 +8,8 @@ pub struct Pace {
     /// Wait before the first look: the provider's hint, or the time that this
     /// zone took before. Looks are dense from there on.
     pub first_look: Duration,
-    /// Wait after the first look in vain; each further one is half as long again.
+    /// Wait after the first look in vain; each further one is a fifth longer, so
+    /// that a record is seen within a fifth of the time it took.
     pub floor: Duration,
     /// Longest wait between two looks.
     pub cap: Duration,
@@ -40,6 +41,6 @@ impl Pace {
 
     /// The wait that follows a wait of `interval`.
     pub(super) fn next(&self, interval: Duration) -> Duration {
-        (interval + interval / 2).clamp(self.floor, self.cap.max(self.floor))
+        (interval + interval / 5).clamp(self.floor, self.cap.max(self.floor))
     }
 }
