@@ -160,8 +160,8 @@ mod tests {
             truncate_udp: true,
             ..DnsKnobs::default()
         });
-        patch(&cell, &json!({ "lag": 1.5 })).unwrap();
-        let knobs = cell.current();
+        let Json(knobs) = patch(&cell, &json!({ "lag": 1.5 })).unwrap();
+        assert_eq!(knobs, cell.current());
         assert_eq!((knobs.lag.as_millis(), knobs.truncate_udp), (1500, true));
     }
 

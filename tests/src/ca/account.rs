@@ -98,10 +98,9 @@ pub(super) async fn account(
         .get_mut(&id)
         .ok_or_else(|| Problem::not_found("account"))?;
     if let Some(update) = update {
-        match update.status.as_deref() {
-            Some("deactivated") => account.status = AccountStatus::Deactivated,
-            // "The server MUST ignore any updates to ... status" but for this one
-            Some(_) | None => {}
+        // section 7.3.2: any other status is ignored
+        if update.status.as_deref() == Some("deactivated") {
+            account.status = AccountStatus::Deactivated;
         }
         if let Some(contact) = update.contact {
             check_contacts(&contact)?;

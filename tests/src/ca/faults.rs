@@ -5,13 +5,16 @@ use std::time::Duration;
 
 use axum::body::{Body, Bytes};
 use axum::response::{IntoResponse, Response};
-use futures_util::stream;
+use futures_util::stream::{self, StreamExt};
 use hyper::{StatusCode, header};
 
 use super::dice::Dice;
 use super::endpoint::Endpoint;
 use super::knobs::{CaKnobs, Fault, Phase, When};
 use super::problem::{Problem, ProblemType};
+
+/// Enough for the first half of a body to leave.
+const FLUSH: Duration = Duration::from_millis(50);
 
 /// Marks an answer whose connection is to end without it.
 #[derive(Clone, Copy, Debug)]
@@ -91,6 +94,11 @@ async fn truncated(answer: Response) -> Response {
     let whole = axum::body::to_bytes(body, usize::MAX).await.unwrap_or_default();
     head.headers.remove(header::CONTENT_LENGTH);
     let half = whole.slice(..whole.len() / 2);
-    let broken: [io::Result<Bytes>; 2] = [Ok(half), Err(io::ErrorKind::ConnectionAborted.into())];
-    Response::from_parts(head, Body::from_stream(stream::iter(broken)))
+    let begin = stream::once(async { Ok::<Bytes, io::Error>(half) });
+    let end = stream::once(async {
+        // an error at once would keep hyper from sending even the head
+        tokio::time::sleep(FLUSH).await;
+        Err(io::ErrorKind::ConnectionAborted.into())
+    });
+    Response::from_parts(head, Body::from_stream(begin.chain(end)))
 }

@@ -119,7 +119,7 @@ impl Authority {
         builder.set_version(2)?;
         builder.set_serial_number(&*serial(leaf.high_serial)?)?;
         builder.set_issuer_name(self.certificate.subject_name())?;
-        builder.set_subject_name(&*X509Name::builder()?.build())?;
+        builder.set_subject_name(&X509Name::builder()?.build())?;
         builder.set_not_before(&*Asn1Time::from_unix(leaf.not_before.as_second())?)?;
         builder.set_not_after(&*Asn1Time::from_unix(leaf.not_after.as_second())?)?;
         builder.set_pubkey(key)?;

@@ -1,7 +1,9 @@
 //! Problem documents: RFC 7807 with the types of RFC 8555 section 6.7.
 
-use axum::response::{IntoResponse, Response};
-use hyper::{HeaderMap, StatusCode, header};
+use axum::response::{AppendHeaders, IntoResponse, Response};
+use hyper::StatusCode;
+use hyper::header::{self, HeaderName, HeaderValue};
+
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
@@ -67,7 +69,7 @@ pub struct Problem {
     /// One for each identifier at fault (RFC 8555 section 6.7.1).
     pub subproblems: Vec<Subproblem>,
     /// Further headers: Location, Link, Retry-After.
-    pub headers: HeaderMap,
+    pub headers: Vec<(HeaderName, HeaderValue)>,
     /// What the server would have taken, for `badSignatureAlgorithm` (section 6.2).
     pub algorithms: Option<&'static [&'static str]>,
 }
@@ -91,7 +93,7 @@ impl Problem {
             detail: detail.into(),
             status: None,
             subproblems: Vec::new(),
-            headers: HeaderMap::new(),
+            headers: Vec::new(),
             algorithms: None,
         }
     }
@@ -109,9 +111,9 @@ impl Problem {
         self
     }
 
-    pub(super) fn with_header(mut self, name: header::HeaderName, value: &str) -> Self {
+    pub(super) fn with_header(mut self, name: HeaderName, value: &str) -> Self {
         if let Ok(value) = value.parse() {
-            self.headers.insert(name, value);
+            self.headers.push((name, value));
         }
         self
     }
@@ -154,13 +156,8 @@ impl Problem {
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
         let content_type = [(header::CONTENT_TYPE, "application/problem+json")];
-        (
-            self.status(),
-            self.headers.clone(),
-            content_type,
-            self.to_json().to_string(),
-        )
-            .into_response()
+        let body = self.to_json().to_string();
+        (self.status(), AppendHeaders(self.headers), content_type, body).into_response()
     }
 }
 

@@ -23,6 +23,8 @@ pub struct DnsKnobs {
     pub update_fault: Option<UpdateFault>,
     /// Every UDP answer comes truncated, so that the client must come again over TCP.
     pub truncate_udp: bool,
+    /// Seconds that the clock for TSIG is ahead of the true one.
+    pub clock_offset: i64,
     /// TCP connections are closed at once.
     pub refuse_tcp: bool,
 }

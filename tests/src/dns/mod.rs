@@ -19,6 +19,7 @@ mod lookup;
 mod policy;
 mod respond;
 mod server;
+mod sockets;
 mod tsig;
 mod update;
 mod zone;

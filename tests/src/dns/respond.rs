@@ -1,13 +1,12 @@
 //! One request in, at most one answer out.
 
-use std::sync::Arc;
-
 use hickory_proto::op::{Edns, Message, MessageType, OpCode, ResponseCode};
 use hickory_proto::rr::{DNSClass, RecordType};
 
 use super::history::{QuerySeen, UpdateSeen};
 use super::knobs::{DnsKnobs, UpdateFault};
 use super::server::{Role, Shared};
+use super::tsig::{self, Checked, Session};
 use super::{lookup, plain, update};
 use crate::clock;
 
@@ -23,9 +22,19 @@ pub(super) enum Transport {
     Tcp,
 }
 
+/// One request on its way through.
+struct Exchange<'e> {
+    shared: &'e Shared,
+    role: &'e Role,
+    knobs: &'e DnsKnobs,
+    message: &'e Message,
+    session: Option<&'e Session>,
+    transport: Transport,
+}
+
 /// Answers `request`; `None` leaves the client waiting.
 pub(super) fn respond(
-    shared: &Arc<Shared>,
+    shared: &Shared,
     role: &Role,
     knobs: &DnsKnobs,
     request: &[u8],
@@ -45,6 +54,20 @@ pub(super) fn respond(
     let mut response = Message::response(message.metadata.id, message.metadata.op_code);
     response.metadata.recursion_desired = message.metadata.recursion_desired;
     response.add_queries(message.queries.iter().cloned());
+    let (session, is_authentic) = match tsig::check(&shared.keys, request, unix_now(knobs)) {
+        Checked::Unsigned => (None, true),
+        Checked::Good(session) => (Some(session), true),
+        Checked::Bad(session) => (Some(session), false),
+        Checked::Malformed => return format_error(request),
+    };
+    let exchange = Exchange {
+        shared,
+        role,
+        knobs,
+        message: &message,
+        session: session.as_ref(),
+        transport,
+    };
     if let Some(edns) = &message.edns {
         let mut own = Edns::new();
         own.set_max_payload(UDP_PAYLOAD)
@@ -52,133 +75,143 @@ pub(super) fn respond(
         response.set_edns(own);
         if edns.version() > 0 {
             response.metadata.response_code = ResponseCode::BADVERS;
-            return encode(response, &message, knobs, transport);
+            return exchange.encode(response);
         }
     }
     match message.metadata.op_code {
-        OpCode::Query => query(shared, role, knobs, &message, &mut response, transport)?,
-        OpCode::Update => update(shared, role, knobs, &message, &mut response)?,
+        OpCode::Update => exchange.update(&mut response, is_authentic)?,
+        _ if !is_authentic => response.metadata.response_code = ResponseCode::NotAuth,
+        OpCode::Query => exchange.query(&mut response)?,
         _ => response.metadata.response_code = ResponseCode::NotImp,
     }
-    encode(response, &message, knobs, transport)
+    exchange.encode(response)
 }
 
-fn query(
-    shared: &Arc<Shared>,
-    role: &Role,
-    knobs: &DnsKnobs,
-    message: &Message,
-    response: &mut Message,
-    transport: Transport,
-) -> Option<()> {
-    let [question] = message.queries.as_slice() else {
-        response.metadata.response_code = ResponseCode::FormErr;
-        return Some(());
-    };
-    let is_transfer = matches!(question.query_type(), RecordType::AXFR | RecordType::IXFR);
-    let fault = knobs.query_fault;
-    let lost = fault.is_some_and(|fault| fault.code().is_none());
-    if let Some(code) = fault.and_then(|fault| fault.code()) {
-        response.metadata.response_code = code;
-    } else if is_transfer || !matches!(question.query_class(), DNSClass::IN | DNSClass::ANY) {
-        response.metadata.response_code = ResponseCode::Refused;
-    } else if !lost {
-        let found = {
-            let zones = shared.zones.lock();
-            lookup::answer(zones.ago(knobs.lag), question.name(), question.query_type())
+impl Exchange<'_> {
+    fn query(&self, response: &mut Message) -> Option<()> {
+        let [question] = self.message.queries.as_slice() else {
+            response.metadata.response_code = ResponseCode::FormErr;
+            return Some(());
         };
-        response.metadata.response_code = found.code;
-        response.metadata.authoritative = found.authoritative;
-        response.add_answers(found.answers);
-        response.add_authorities(found.authorities);
-        response.add_additionals(found.additionals);
-    }
-    role.history.lock().remember_query(QuerySeen {
-        at: clock::now(),
-        name: plain(question.name()),
-        record_type: question.query_type().to_string(),
-        tcp: transport == Transport::Tcp,
-        code: if lost {
-            "(none)".to_owned()
-        } else {
-            mnemonic(response.metadata.response_code)
-        },
-    });
-    (!lost).then_some(())
-}
-
-fn update(
-    shared: &Arc<Shared>,
-    role: &Role,
-    knobs: &DnsKnobs,
-    message: &Message,
-    response: &mut Message,
-) -> Option<()> {
-    let code = match knobs.update_fault {
-        Some(UpdateFault::Drop) => return None,
-        Some(UpdateFault::Servfail) => ResponseCode::ServFail,
-        Some(UpdateFault::Refused) => ResponseCode::Refused,
-        Some(UpdateFault::LoseAnswer) | None if role.is_secondary => ResponseCode::NotAuth,
-        Some(UpdateFault::LoseAnswer) | None => carry_out(shared, message).err().unwrap_or_default(),
-    };
-    response.metadata.response_code = code;
-    role.history.lock().updates.push(UpdateSeen {
-        at: clock::now(),
-        zone: message
-            .queries
-            .first()
-            .map(|zone| plain(zone.name()))
-            .unwrap_or_default(),
-        key: None,
-        changes: update::described(message),
-        code: mnemonic(code),
-    });
-    (knobs.update_fault != Some(UpdateFault::LoseAnswer)).then_some(())
-}
-
-/// RFC 2136 section 3.1, then the change, under one lock: updates of one zone never overlap.
-fn carry_out(shared: &Arc<Shared>, message: &Message) -> Result<(), ResponseCode> {
-    let [section] = message.queries.as_slice() else {
-        return Err(ResponseCode::FormErr);
-    };
-    if section.query_type() != RecordType::SOA {
-        return Err(ResponseCode::FormErr);
-    }
-    let mut zones = shared.zones.lock();
-    let zone = zones
-        .current()
-        .zone(section.name())
-        .ok_or(ResponseCode::NotAuth)?;
-    if section.query_class() != DNSClass::IN {
-        return Err(ResponseCode::NotAuth);
-    }
-    let applied = update::apply(zone, message, &shared.policy)?;
-    if applied.changed {
-        zones.advance(applied.zone);
-    }
-    Ok(())
-}
-
-fn encode(response: Message, request: &Message, knobs: &DnsKnobs, transport: Transport) -> Option<Vec<u8>> {
-    let bytes = match response.to_vec() {
-        Ok(bytes) => bytes,
-        Err(error) => {
-            tracing::error!(%error, "cannot encode a DNS answer");
-            return None;
+        let is_transfer = matches!(question.query_type(), RecordType::AXFR | RecordType::IXFR);
+        let fault = self.knobs.query_fault;
+        let is_lost = fault.is_some_and(|fault| fault.code().is_none());
+        if let Some(code) = fault.and_then(|fault| fault.code()) {
+            response.metadata.response_code = code;
+        } else if is_transfer || !matches!(question.query_class(), DNSClass::IN | DNSClass::ANY) {
+            response.metadata.response_code = ResponseCode::Refused;
+        } else if !is_lost {
+            let found = {
+                let zones = self.shared.zones.lock();
+                lookup::answer(zones.ago(self.knobs.lag), question.name(), question.query_type())
+            };
+            response.metadata.response_code = found.code;
+            response.metadata.authoritative = found.authoritative;
+            response.add_answers(found.answers);
+            response.add_authorities(found.authorities);
+            response.add_additionals(found.additionals);
         }
-    };
-    if transport == Transport::Tcp {
-        return Some(bytes);
+        self.role.history.lock().remember_query(QuerySeen {
+            at: clock::now(),
+            name: plain(question.name()),
+            record_type: question.query_type().to_string(),
+            tcp: self.transport == Transport::Tcp,
+            code: if is_lost {
+                "(none)".to_owned()
+            } else {
+                mnemonic(response.metadata.response_code)
+            },
+        });
+        (!is_lost).then_some(())
     }
-    // without EDNS a client takes 512 bytes (RFC 1035 section 4.2.1)
-    let limit = request
-        .edns
-        .as_ref()
-        .map_or(512, |edns| edns.max_payload().clamp(512, UDP_PAYLOAD));
-    if bytes.len() > usize::from(limit) || knobs.truncate_udp {
-        return response.truncate().to_vec().ok();
+
+    fn update(&self, response: &mut Message, is_authentic: bool) -> Option<()> {
+        let fault = self.knobs.update_fault;
+        let code = match fault {
+            Some(UpdateFault::Drop) => return None,
+            Some(UpdateFault::Servfail) => ResponseCode::ServFail,
+            Some(UpdateFault::Refused) => ResponseCode::Refused,
+            Some(UpdateFault::LoseAnswer) | None if !is_authentic || self.role.is_secondary => {
+                ResponseCode::NotAuth
+            }
+            Some(UpdateFault::LoseAnswer) | None => self.carry_out().err().unwrap_or_default(),
+        };
+        response.metadata.response_code = code;
+        self.role.history.lock().updates.push(UpdateSeen {
+            at: clock::now(),
+            zone: self
+                .message
+                .queries
+                .first()
+                .map(|zone| plain(zone.name()))
+                .unwrap_or_default(),
+            key: self.session.and_then(Session::key_name).map(str::to_owned),
+            changes: update::described(self.message),
+            code: mnemonic(code),
+        });
+        (fault != Some(UpdateFault::LoseAnswer)).then_some(())
     }
-    Some(bytes)
+
+    /// RFC 2136 section 3.1, then the change, under one lock: updates of one zone never overlap.
+    fn carry_out(&self) -> Result<(), ResponseCode> {
+        let [section] = self.message.queries.as_slice() else {
+            return Err(ResponseCode::FormErr);
+        };
+        if section.query_type() != RecordType::SOA {
+            return Err(ResponseCode::FormErr);
+        }
+        if !self.shared.keys.is_empty() && self.session.is_none() {
+            return Err(ResponseCode::Refused);
+        }
+        let mut zones = self.shared.zones.lock();
+        let zone = zones
+            .current()
+            .zone(section.name())
+            .ok_or(ResponseCode::NotAuth)?;
+        if section.query_class() != DNSClass::IN {
+            return Err(ResponseCode::NotAuth);
+        }
+        let applied = update::apply(zone, self.message, &self.shared.policy)?;
+        if applied.changed {
+            zones.advance(applied.zone);
+        }
+        Ok(())
+    }
+
+    fn encode(&self, response: Message) -> Option<Vec<u8>> {
+        let bytes = self.sealed(&response)?;
+        if self.transport == Transport::Tcp {
+            return Some(bytes);
+        }
+        // without EDNS a client takes 512 bytes (RFC 1035 section 4.2.1)
+        let payload = self.message.edns.as_ref().map(|edns| edns.max_payload());
+        let limit = payload.map_or(512, |payload| payload.clamp(512, UDP_PAYLOAD));
+        if bytes.len() > usize::from(limit) || self.knobs.truncate_udp {
+            return self.sealed(&response.truncate());
+        }
+        Some(bytes)
+    }
+
+    fn sealed(&self, response: &Message) -> Option<Vec<u8>> {
+        let bytes = match response.to_vec() {
+            Ok(bytes) => bytes,
+            Err(error) => {
+                tracing::error!(%error, "cannot encode a DNS answer");
+                return None;
+            }
+        };
+        match self
+            .session
+            .map(|session| session.seal(bytes.clone(), unix_now(self.knobs)))
+        {
+            None => Some(bytes),
+            Some(Ok(sealed)) => Some(sealed),
+            Some(Err(error)) => {
+                tracing::error!(%error, "cannot sign a DNS answer");
+                None
+            }
+        }
+    }
 }
 
 /// FORMERR for what has at least a header; silence for the rest.
@@ -193,6 +226,10 @@ fn format_error(request: &[u8]) -> Option<Vec<u8>> {
     Message::error_msg(id, op_code, ResponseCode::FormErr)
         .to_vec()
         .ok()
+}
+
+fn unix_now(knobs: &DnsKnobs) -> u64 {
+    u64::try_from(clock::now().as_second().saturating_add(knobs.clock_offset)).unwrap_or_default()
 }
 
 /// The code as dig prints it.

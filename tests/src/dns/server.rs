@@ -1,6 +1,6 @@
 //! The server: sockets, tasks and the handle that tests hold.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -15,6 +15,7 @@ use super::catalog::{Catalog, Timeline};
 use super::history::{History, QuerySeen, UpdateSeen};
 use super::knobs::DnsKnobs;
 use super::respond::{Transport, respond};
+use super::sockets::{addresses, bind};
 use super::{DnsError, RecordSeen, TsigKey, UpdatePolicy, Zone, fqdn, plain};
 use crate::knobs::KnobCell;
 
@@ -23,9 +24,6 @@ const IN_FLIGHT: usize = 512;
 
 /// A TCP connection that says nothing for this long is closed.
 const TCP_IDLE: Duration = Duration::from_secs(30);
-
-/// Ports tried until UDP and TCP have the same one on each address.
-const PORT_TRIES: usize = 64;
 
 /// What to serve.
 #[derive(Debug)]
@@ -273,50 +271,4 @@ impl Service {
         }
         respond(&self.shared, &self.role, &knobs, request, transport)
     }
-}
-
-struct SocketPair {
-    addr: SocketAddr,
-    udp: UdpSocket,
-    tcp: TcpListener,
-}
-
-fn addresses(listen: SocketAddr, both_families: bool) -> Vec<SocketAddr> {
-    let other = match listen.ip() {
-        IpAddr::V4(_) => IpAddr::from(Ipv6Addr::LOCALHOST),
-        IpAddr::V6(_) => IpAddr::from(Ipv4Addr::LOCALHOST),
-    };
-    let mut addresses = vec![listen];
-    if both_families {
-        addresses.push(SocketAddr::new(other, listen.port()));
-    }
-    addresses
-}
-
-/// UDP and TCP on every address, all on one port.
-async fn bind(wanted: &[SocketAddr]) -> Result<Vec<SocketPair>, DnsError> {
-    let mut tries = 0;
-    loop {
-        match try_bind(wanted).await {
-            Ok(sockets) => return Ok(sockets),
-            // somebody holds the port that the kernel gave us for TCP on another socket
-            Err(_) if wanted[0].port() == 0 && tries < PORT_TRIES => tries += 1,
-            Err(error) => return Err(error),
-        }
-    }
-}
-
-async fn try_bind(wanted: &[SocketAddr]) -> Result<Vec<SocketPair>, DnsError> {
-    let mut port = wanted[0].port();
-    let mut sockets = Vec::new();
-    for addr in wanted {
-        let addr = SocketAddr::new(addr.ip(), port);
-        let failed = |source| DnsError::Listen { addr, source };
-        let tcp = TcpListener::bind(addr).await.map_err(failed)?;
-        let addr = tcp.local_addr().map_err(failed)?;
-        let udp = UdpSocket::bind(addr).await.map_err(failed)?;
-        port = addr.port();
-        sockets.push(SocketPair { addr, udp, tcp });
-    }
-    Ok(sockets)
 }

@@ -1,4 +1,9 @@
-//! TSIG keys of the server (RFC 8945).
+//! TSIG (RFC 8945): the server's keys, and the exchanges that they sign.
+
+mod session;
+mod wire;
+
+pub(super) use session::{Checked, Session, check};
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -103,4 +108,28 @@ impl TsigKey {
         } = self;
         format!("key \"{name}\" {{\n  algorithm {algorithm};\n  secret \"{secret}\";\n}};\n")
     }
+
+    fn secret_bytes(&self) -> Vec<u8> {
+        // `parse` has decoded it once
+        STANDARD.decode(&self.secret).unwrap_or_default()
+    }
+
+    fn wire_name(&self) -> Vec<u8> {
+        wire(&self.name)
+    }
+
+    fn wire_algorithm(&self) -> Vec<u8> {
+        wire(&self.algorithm)
+    }
+}
+
+/// A name that `fqdn` has accepted, in canonical wire form.
+fn wire(name: &str) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    for label in name.split('.') {
+        bytes.push(label.len() as u8);
+        bytes.extend(label.as_bytes());
+    }
+    bytes.push(0);
+    bytes
 }

@@ -1,0 +1,255 @@
+//! ACME by hand: enough to send the CA what no good client would send.
+
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD as B64;
+use lab::ca::{AcmeCa, CaOptions};
+use lab::dns::{DnsOptions, DnsServer, UpdatePolicy, Zone};
+use openssl::ec::{EcGroup, EcKey};
+use openssl::ecdsa::EcdsaSig;
+use openssl::hash::MessageDigest;
+use openssl::nid::Nid;
+use openssl::pkey::{PKey, Private};
+use openssl::sha::sha256;
+use openssl::stack::Stack;
+use openssl::x509::extension::SubjectAlternativeName;
+use openssl::x509::{X509Name, X509Req};
+use serde_json::{Value, json};
+
+pub const ZONE: &str = "internal.example.test";
+
+/// A CA, the zone that it looks into, and an HTTP client that trusts it.
+pub struct Bench {
+    pub ca: AcmeCa,
+    pub dns: DnsServer,
+    pub http: reqwest::Client,
+}
+
+impl Bench {
+    pub async fn start() -> Self {
+        let zone = Zone::new(ZONE).unwrap();
+        let options = DnsOptions {
+            policy: UpdatePolicy::Nothing,
+            ..DnsOptions::new(vec![zone])
+        };
+        let dns = DnsServer::start(options).await.unwrap();
+        let ca = AcmeCa::start(CaOptions::new(vec![dns.addr()])).await.unwrap();
+        let root = reqwest::Certificate::from_pem(ca.https_root_pem().as_bytes()).unwrap();
+        let http = reqwest::Client::builder()
+            .no_proxy()
+            .tls_certs_merge([root])
+            .build()
+            .unwrap();
+        Bench { ca, dns, http }
+    }
+
+    pub fn url(&self, path: &str) -> String {
+        self.ca.directory_url().replace("/directory", path)
+    }
+
+    pub async fn nonce(&self) -> String {
+        let answer = self.http.head(self.url("/new-nonce")).send().await.unwrap();
+        answer.headers()["replay-nonce"].to_str().unwrap().to_owned()
+    }
+
+    /// Sends a body as it is.
+    pub async fn send(&self, url: &str, body: String) -> Answer {
+        let request = self
+            .http
+            .post(url)
+            .header("content-type", "application/jose+json")
+            .body(body);
+        Answer::read(request.send().await.unwrap()).await
+    }
+
+    /// A POST signed by `key` as its account.
+    pub async fn post(&self, account: &Account, url: &str, payload: &str) -> Answer {
+        let header = json!({ "alg": "ES256", "kid": account.url, "nonce": self.nonce().await, "url": url });
+        self.send(url, account.key.sign(&header, payload)).await
+    }
+
+    pub async fn register(&self) -> Account {
+        let key = Key::generate();
+        let url = self.url("/new-account");
+        let header = json!({ "alg": "ES256", "jwk": key.jwk(), "nonce": self.nonce().await, "url": url });
+        let answer = self
+            .send(&url, key.sign(&header, r#"{"termsOfServiceAgreed":true}"#))
+            .await;
+        assert_eq!(answer.status, 201, "{answer:?}");
+        Account {
+            key,
+            url: answer.location.unwrap(),
+        }
+    }
+
+    /// An order whose authorizations are all valid.
+    pub async fn ready_order(&self, account: &Account, names: &[&str]) -> Answer {
+        let order = self.order(account, names).await;
+        assert_eq!(order.status, 201, "{order:?}");
+        let mut zone = Zone::new(ZONE).unwrap();
+        let mut challenges = Vec::new();
+        for authorization in order.json["authorizations"].as_array().unwrap() {
+            let authorization = self.post(account, authorization.as_str().unwrap(), "").await.json;
+            let challenge = &authorization["challenges"][0];
+            let owner = format!(
+                "_acme-challenge.{}",
+                authorization["identifier"]["value"].as_str().unwrap()
+            );
+            zone = zone
+                .with_txt(&owner, &account.key.dns_01(challenge["token"].as_str().unwrap()))
+                .unwrap();
+            challenges.push(challenge["url"].as_str().unwrap().to_owned());
+        }
+        self.dns.put_zone(zone);
+        for challenge in challenges {
+            self.post(account, &challenge, "{}").await;
+        }
+        let url = order.location.clone().unwrap();
+        self.until(account, &url, |status| status != "pending").await
+    }
+
+    pub async fn order(&self, account: &Account, names: &[&str]) -> Answer {
+        let identifiers: Vec<Value> = names
+            .iter()
+            .map(|name| json!({ "type": "dns", "value": name }))
+            .collect();
+        let payload = json!({ "identifiers": identifiers }).to_string();
+        self.post(account, &self.url("/new-order"), &payload).await
+    }
+
+    pub async fn until(&self, account: &Account, url: &str, done: impl Fn(&str) -> bool) -> Answer {
+        for _ in 0..500 {
+            let answer = self.post(account, url, "").await;
+            if done(answer.json["status"].as_str().unwrap()) {
+                return answer;
+            }
+            tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+        }
+        panic!("{url} stays as it is");
+    }
+
+    pub async fn finalize(&self, account: &Account, order: &Answer, csr: &[u8]) -> Answer {
+        let payload = json!({ "csr": B64.encode(csr) }).to_string();
+        self.post(account, order.json["finalize"].as_str().unwrap(), &payload)
+            .await
+    }
+}
+
+pub struct Account {
+    pub key: Key,
+    pub url: String,
+}
+
+/// An answer, read to its end.
+#[derive(Debug)]
+pub struct Answer {
+    pub status: u16,
+    pub location: Option<String>,
+    pub retry_after: Option<String>,
+    pub nonce: Option<String>,
+    pub json: Value,
+    pub text: String,
+}
+
+impl Answer {
+    pub async fn read(response: reqwest::Response) -> Self {
+        let header = |name: &str| {
+            response
+                .headers()
+                .get(name)
+                .map(|value| value.to_str().unwrap().to_owned())
+        };
+        let (location, retry_after, nonce) =
+            (header("location"), header("retry-after"), header("replay-nonce"));
+        let status = response.status().as_u16();
+        let text = response.text().await.unwrap_or_default();
+        let json = serde_json::from_str(&text).unwrap_or_default();
+        Answer {
+            status,
+            location,
+            retry_after,
+            nonce,
+            json,
+            text,
+        }
+    }
+
+    /// The problem's type without its prefix.
+    pub fn problem(&self) -> &str {
+        self.json["type"]
+            .as_str()
+            .and_then(|kind| kind.strip_prefix("urn:ietf:params:acme:error:"))
+            .unwrap_or("")
+    }
+}
+
+pub struct Key(pub PKey<Private>);
+
+impl Key {
+    pub fn generate() -> Self {
+        let group = EcGroup::from_curve_name(Nid::X9_62_PRIME256V1).unwrap();
+        Key(PKey::from_ec_key(EcKey::generate(&group).unwrap()).unwrap())
+    }
+
+    pub fn jwk(&self) -> Value {
+        let ec = self.0.ec_key().unwrap();
+        let mut context = openssl::bn::BigNumContext::new().unwrap();
+        let (mut x, mut y) = (
+            openssl::bn::BigNum::new().unwrap(),
+            openssl::bn::BigNum::new().unwrap(),
+        );
+        ec.public_key()
+            .affine_coordinates(ec.group(), &mut x, &mut y, &mut context)
+            .unwrap();
+        let coordinate = |number: &openssl::bn::BigNumRef| B64.encode(number.to_vec_padded(32).unwrap());
+        json!({ "kty": "EC", "crv": "P-256", "x": coordinate(&x), "y": coordinate(&y) })
+    }
+
+    pub fn sign(&self, header: &Value, payload: &str) -> String {
+        let (protected, payload) = (B64.encode(header.to_string()), B64.encode(payload));
+        let digest = sha256(format!("{protected}.{payload}").as_bytes());
+        let signature = EcdsaSig::sign(&digest, &self.0.ec_key().unwrap()).unwrap();
+        let mut bytes = signature.r().to_vec_padded(32).unwrap();
+        bytes.extend(signature.s().to_vec_padded(32).unwrap());
+        json!({ "protected": protected, "payload": payload, "signature": B64.encode(bytes) }).to_string()
+    }
+
+    fn dns_01(&self, token: &str) -> String {
+        let jwk = self.jwk();
+        let member = |name: &str| jwk[name].as_str().unwrap().to_owned();
+        let canonical = format!(
+            r#"{{"crv":"P-256","kty":"EC","x":"{}","y":"{}"}}"#,
+            member("x"),
+            member("y")
+        );
+        let thumbprint = B64.encode(sha256(canonical.as_bytes()));
+        B64.encode(sha256(format!("{token}.{thumbprint}").as_bytes()))
+    }
+}
+
+/// A request for `names`, signed by `signer` and carrying `key`.
+pub fn csr(
+    key: &PKey<Private>,
+    signer: &PKey<Private>,
+    common_name: Option<&str>,
+    names: &[&str],
+) -> Vec<u8> {
+    let mut builder = X509Req::builder().unwrap();
+    let mut subject = X509Name::builder().unwrap();
+    if let Some(name) = common_name {
+        subject.append_entry_by_nid(Nid::COMMONNAME, name).unwrap();
+    }
+    builder.set_subject_name(&subject.build()).unwrap();
+    builder.set_pubkey(key).unwrap();
+    let mut alternative = SubjectAlternativeName::new();
+    for name in names {
+        alternative.dns(name);
+    }
+    if !names.is_empty() {
+        let extension = alternative.build(&builder.x509v3_context(None)).unwrap();
+        let mut extensions = Stack::new().unwrap();
+        extensions.push(extension).unwrap();
+        builder.add_extensions(&extensions).unwrap();
+    }
+    builder.sign(signer, MessageDigest::sha256()).unwrap();
+    builder.build().to_der().unwrap()
+}
