@@ -242,6 +242,8 @@ impl Service {
     }
 
     async fn connection(&self, stream: TcpStream) {
+        // a small answer must not wait for the client's acknowledgement
+        let _ = stream.set_nodelay(true);
         let pair = self.current();
         let stream = Ssl::new(pair.acceptor.context()).and_then(|ssl| SslStream::new(ssl, stream));
         let mut stream = match stream {
