@@ -7,6 +7,7 @@
 // 6
 pub mod cli;
 // 5
+pub mod config;
 pub mod control;
 pub mod systemd;
 // 4

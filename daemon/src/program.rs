@@ -23,7 +23,7 @@ fn find_in(program: &str, search: &OsStr) -> io::Result<PathBuf> {
     std::env::split_paths(search)
         .map(|directory| directory.join(program))
         .find(|path| executable(path).is_ok())
-        .ok_or_else(|| io::ErrorKind::NotFound.into())
+        .ok_or_else(|| rustix::io::Errno::NOENT.into())
 }
 
 fn executable(path: &Path) -> io::Result<()> {
@@ -31,7 +31,7 @@ fn executable(path: &Path) -> io::Result<()> {
     if data.is_file() && data.permissions().mode() & 0o111 != 0 {
         Ok(())
     } else {
-        Err(io::ErrorKind::PermissionDenied.into())
+        Err(rustix::io::Errno::ACCESS.into())
     }
 }
 

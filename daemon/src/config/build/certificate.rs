@@ -1,0 +1,343 @@
+use std::{
+    collections::{BTreeMap, HashMap},
+    path::Path,
+};
+
+use super::{
+    Builder, Entries,
+    ca::Cas,
+    output::{Directories, SharedOutput},
+    route::Routes,
+};
+use crate::{
+    config::{
+        fault::Problem,
+        findings::Location,
+        near::nearest,
+        raw::{self, Text},
+    },
+    deployment::HookOptions,
+    engine,
+    pki::KeyType,
+    types::{CaName, CertificateName, DnsName, IdError, Identifier, NameError},
+};
+
+#[derive(Debug, thiserror::Error)]
+enum CertificateProblem {
+    #[error("the certificate's name {0}")]
+    Name(IdError),
+    #[error("the certificate `{0}` has no names")]
+    NoNames(String),
+    #[error("`{text}` is not a DNS name: {error}")]
+    Identifier { text: String, error: NameError },
+    #[error("`{0}` is listed twice")]
+    Repeated(Identifier),
+    #[error("`{name}` is covered by `{wildcard}` already")]
+    Covered { name: Identifier, wildcard: Identifier },
+    #[error("no provider serves `{0}`")]
+    NoProvider(DnsName),
+    #[error("there is no CA `{name}`")]
+    NoSuchCa {
+        name: String,
+        near: Option<String>,
+        known: Vec<String>,
+    },
+    #[error("no CA is configured")]
+    NoCas,
+    #[error("it is not said which CA issues `{0}`")]
+    WhichCa(String, Vec<String>),
+    #[error("`{text}` is no kind of key")]
+    KeyType { text: String, near: Option<String> },
+    #[error("`{0}` has the same names, kind of key and CA as another certificate")]
+    Same(CertificateName),
+    #[error("no certificate is configured")]
+    Nothing,
+}
+
+impl Problem for CertificateProblem {
+    fn help(&self) -> Option<String> {
+        match self {
+            CertificateProblem::NoNames(_) => {
+                Some("write `names: [\"*.internal.example.org\", internal.example.org]`, for example".into())
+            }
+            CertificateProblem::Repeated(_) => Some("remove one of the two".into()),
+            CertificateProblem::Covered { name, .. } => Some(format!(
+                "Let's Encrypt refuses an order that holds both; remove `{name}`"
+            )),
+            CertificateProblem::NoProvider(name) => Some(format!(
+                "add `{name}` or a parent of it to the `zones` of a provider"
+            )),
+            CertificateProblem::NoSuchCa { near: Some(near), .. }
+            | CertificateProblem::KeyType { near: Some(near), .. } => Some(format!("did you mean `{near}`?")),
+            CertificateProblem::NoSuchCa { known, .. } => Some(format!("write one of {}", known.join(", "))),
+            CertificateProblem::NoCas => Some("name one under `cas`".into()),
+            CertificateProblem::WhichCa(_, known) => Some(format!(
+                "write `ca:` and one of {}, here or under `defaults`",
+                known.join(", ")
+            )),
+            CertificateProblem::KeyType { .. } => {
+                let known: Vec<_> = KeyType::ALL.iter().map(|kind| format!("`{kind}`")).collect();
+                Some(format!("write one of {}", known.join(", ")))
+            }
+            CertificateProblem::Same(_) => Some("a CA limits how often the same names are issued".into()),
+            CertificateProblem::Nothing => Some("name one under `certificates`".into()),
+            CertificateProblem::Name(_) | CertificateProblem::Identifier { .. } => None,
+        }
+    }
+}
+
+/// What certificates are held against.
+pub(super) struct Context<'a> {
+    pub cas: &'a Cas,
+    pub routes: &'a Routes,
+    pub state_directory: &'a Path,
+    pub defaults: Defaults,
+}
+
+/// What certificates share.
+#[derive(Debug)]
+pub(super) struct Defaults {
+    ca: Option<CaName>,
+    key_type: KeyType,
+    output: SharedOutput,
+    hook: Option<HookOptions>,
+    /// Its CA was refused: certificates without one are not to blame.
+    ca_refused: bool,
+}
+
+impl Builder<'_> {
+    pub(super) fn defaults(&mut self, at: &Location, raw: raw::Defaults, cas: &Cas) -> Defaults {
+        let location = at.key("ca");
+        let given = raw.ca.is_some() || self.findings.is_peeled(&location);
+        let ca = raw.ca.and_then(|text| self.known_ca(&location, &text, cas));
+        Defaults {
+            ca_refused: given && ca.is_none(),
+            ca,
+            key_type: raw
+                .key
+                .and_then(|text| self.key_type(&at.key("key"), &text))
+                .unwrap_or_default(),
+            output: self.shared_output(&at.key("output"), raw.output),
+            hook: raw.hook.and_then(|hook| self.hook(&at.key("hook"), hook)),
+        }
+    }
+
+    pub(super) fn certificates(
+        &mut self,
+        entries: Entries<raw::Certificate>,
+        context: Context<'_>,
+        top: &Location,
+    ) -> Vec<engine::Certificate> {
+        let at = top.key("certificates");
+        if entries.is_empty() && !self.findings.has_errors() {
+            self.findings.warn(&at, &CertificateProblem::Nothing);
+        }
+        let ca_unknown = context.cas.names.is_empty();
+        let cas_read = !self.findings.incomplete && !self.findings.is_peeled(&top.key("cas"));
+        if !entries.is_empty() && ca_unknown && cas_read {
+            self.findings.key(&at, &CertificateProblem::NoCas);
+        }
+        let mut directories = Directories::default();
+        let mut seen = HashMap::new();
+        let mut certificates = Vec::new();
+        for (name, location, raw) in entries.into_each() {
+            let Some(certificate) = self.certificate(&name, &location, raw, &context, &mut directories)
+            else {
+                continue;
+            };
+            let same = (
+                certificate.identifiers.clone(),
+                certificate.key_type,
+                certificate.ca.clone(),
+            );
+            match seen.get(&same) {
+                Some(first) => {
+                    let problem = CertificateProblem::Same(certificate.name.clone());
+                    self.findings
+                        .warn_conflict(&location, first, "the other one", &problem);
+                }
+                None => {
+                    seen.insert(same, location);
+                }
+            }
+            certificates.push(certificate);
+        }
+        self.separate(&directories);
+        certificates
+    }
+
+    fn certificate(
+        &mut self,
+        text: &str,
+        location: &Location,
+        raw: raw::Certificate,
+        context: &Context<'_>,
+        directories: &mut Directories,
+    ) -> Option<engine::Certificate> {
+        let name: Option<CertificateName> = match text.parse() {
+            Ok(name) => Some(name),
+            Err(error) => {
+                self.findings.key(location, &CertificateProblem::Name(error));
+                None
+            }
+        };
+        let identifiers = match &raw.names {
+            None => {
+                self.findings
+                    .missing(location, "names", &CertificateProblem::NoNames(text.to_owned()));
+                Vec::new()
+            }
+            Some(texts) => self.identifiers(text, &location.key("names"), texts, context.routes),
+        };
+        let ca = self.ca_of(text, location, raw.ca, context);
+        let key_type = raw.key.map(|text| self.key_type(&location.key("key"), &text));
+        let hook = match raw.hook {
+            Some(hook) => self.hook(&location.key("hook"), hook),
+            None => context.defaults.hook.clone(),
+        };
+        let shared = &context.defaults.output;
+        let output = self.output(
+            location,
+            name.as_ref(),
+            raw.output,
+            shared,
+            context.state_directory,
+            directories,
+        );
+        Some(engine::Certificate {
+            name: name?,
+            identifiers,
+            ca: ca?,
+            key_type: key_type.unwrap_or(Some(context.defaults.key_type))?,
+            output,
+            hook,
+        })
+    }
+
+    fn identifiers(
+        &mut self,
+        certificate: &str,
+        at: &Location,
+        texts: &[Text],
+        routes: &Routes,
+    ) -> Vec<Identifier> {
+        if texts.is_empty() && !self.findings.is_shortened(at) {
+            self.findings
+                .key(at, &CertificateProblem::NoNames(certificate.to_owned()));
+        }
+        let mut identifiers = BTreeMap::<Identifier, Location>::new();
+        for (index, Text(text)) in texts.iter().enumerate() {
+            let location = at.index(index);
+            let identifier: Identifier = match text.parse() {
+                Ok(identifier) => identifier,
+                Err(error) => {
+                    let problem = CertificateProblem::Identifier {
+                        text: text.clone(),
+                        error,
+                    };
+                    self.findings.value(&location, &problem);
+                    continue;
+                }
+            };
+            if let Some(first) = identifiers.get(&identifier) {
+                let problem = CertificateProblem::Repeated(identifier);
+                self.findings
+                    .conflict(&location, first, "first given here", &problem);
+                continue;
+            }
+            let served = routes.serving(identifier.name()).is_some();
+            if !served && !routes.uncertain && !self.findings.incomplete {
+                let problem = CertificateProblem::NoProvider(identifier.name().clone());
+                self.findings.value(&location, &problem);
+            }
+            identifiers.insert(identifier, location);
+        }
+        for (name, location) in &identifiers {
+            let wildcard: Option<Identifier> = name
+                .name()
+                .parent()
+                .and_then(|parent| format!("*.{parent}").parse().ok());
+            if let Some((wildcard, other)) =
+                wildcard.and_then(|wildcard| identifiers.get_key_value(&wildcard))
+                && !name.is_wildcard()
+            {
+                let problem = CertificateProblem::Covered {
+                    name: name.clone(),
+                    wildcard: wildcard.clone(),
+                };
+                self.findings
+                    .warn_conflict(location, other, "covers it", &problem);
+            }
+        }
+        identifiers.into_keys().collect()
+    }
+
+    fn ca_of(
+        &mut self,
+        certificate: &str,
+        location: &Location,
+        text: Option<Text>,
+        context: &Context<'_>,
+    ) -> Option<CaName> {
+        let at = location.key("ca");
+        if let Some(text) = text {
+            return self.known_ca(&at, &text, context.cas);
+        }
+        let Defaults { ca, ca_refused, .. } = &context.defaults;
+        if ca.is_some() || *ca_refused {
+            return ca.clone();
+        }
+        if let ([_], [(_, only)]) = (context.cas.names.as_slice(), context.cas.built.as_slice()) {
+            return Some(only.name.clone());
+        }
+        if context.cas.names.len() > 1 && !self.findings.is_peeled(&at) {
+            let known = quoted(&context.cas.names);
+            self.findings.key(
+                location,
+                &CertificateProblem::WhichCa(certificate.to_owned(), known),
+            );
+        }
+        None
+    }
+
+    fn known_ca(&mut self, location: &Location, Text(text): &Text, cas: &Cas) -> Option<CaName> {
+        if let Some((_, ca)) = cas.built.iter().find(|(_, ca)| ca.name.as_str() == text) {
+            return Some(ca.name.clone());
+        }
+        // a CA that is there and faulty is reported where it is
+        let faulty = cas.names.contains(text)
+            || self.findings.is_peeled(&Location::main().key("cas").key(text))
+            || self.findings.incomplete;
+        if !faulty && !cas.names.is_empty() {
+            let near = nearest(text, cas.names.iter().map(String::as_str)).map(str::to_owned);
+            let problem = CertificateProblem::NoSuchCa {
+                name: text.clone(),
+                near,
+                known: quoted(&cas.names),
+            };
+            self.findings.value(location, &problem);
+        }
+        None
+    }
+
+    fn key_type(&mut self, location: &Location, Text(text): &Text) -> Option<KeyType> {
+        match text.parse() {
+            Ok(kind) => Some(kind),
+            Err(_) => {
+                let near = nearest(text, KeyType::ALL.into_iter().map(KeyType::as_str)).map(str::to_owned);
+                self.findings.value(
+                    location,
+                    &CertificateProblem::KeyType {
+                        text: text.clone(),
+                        near,
+                    },
+                );
+                None
+            }
+        }
+    }
+}
+
+fn quoted(names: &[String]) -> Vec<String> {
+    names.iter().map(|name| format!("`{name}`")).collect()
+}

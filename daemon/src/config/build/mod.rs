@@ -1,0 +1,126 @@
+//! Shapes to options: everything is parsed, looked up and held against the
+//! rest here, and every fault is noted without stopping at it.
+
+use std::path::PathBuf;
+
+use super::{
+    Config, Descriptions, Faults,
+    findings::{Findings, Location},
+    load::Presence,
+    raw::{Included, Root},
+};
+
+mod accounts;
+mod ca;
+mod certificate;
+mod dns;
+mod endpoint;
+mod hook;
+mod merge;
+mod output;
+mod parameter;
+mod paths;
+mod provider;
+pub(super) mod route;
+mod secret;
+mod system;
+
+use merge::Entries;
+
+/// What all files together say.
+#[derive(Debug, Default)]
+pub(super) struct Parts {
+    main: Option<(usize, Root)>,
+    included: Vec<(usize, Included)>,
+}
+
+impl Parts {
+    /// The main file.
+    pub fn main(&mut self, document: usize, root: Root) {
+        self.main = Some((document, root));
+    }
+
+    /// A file that the main file includes.
+    pub fn included(&mut self, document: usize, included: Included) {
+        self.included.push((document, included));
+    }
+}
+
+/// What every part of the building needs.
+struct Builder<'a> {
+    findings: &'a mut Findings,
+    descriptions: &'a dyn Descriptions,
+    presence: Presence,
+}
+
+impl Builder<'_> {
+    /// True when files, programs, users and groups are looked for.
+    fn looks(&self) -> bool {
+        self.presence == Presence::Checked
+    }
+}
+
+/// Builds the options of every part. `None` without a main file; with faults
+/// in `findings`, the result only stands in for what is missing.
+pub(super) fn build(
+    parts: Parts,
+    files: Vec<PathBuf>,
+    descriptions: &dyn Descriptions,
+    presence: Presence,
+    findings: &mut Findings,
+) -> Option<Config> {
+    let (document, mut root) = parts.main?;
+    let top = Location::top(document);
+    let mut cas = Entries::new(&top.key("cas"), root.cas);
+    let mut providers = Entries::new(&top.key("providers"), root.providers);
+    let mut certificates = Entries::new(&top.key("certificates"), root.certificates);
+    let mut zones = Entries::new(&top.key("dns").key("zones"), std::mem::take(&mut root.dns.zones));
+    for (document, included) in parts.included {
+        let top = Location::top(document);
+        cas.add(&top.key("cas"), included.cas, findings);
+        providers.add(&top.key("providers"), included.providers, findings);
+        certificates.add(&top.key("certificates"), included.certificates, findings);
+        zones.add(&top.key("dns").key("zones"), included.dns.zones, findings);
+    }
+
+    let mut builder = Builder {
+        findings,
+        descriptions,
+        presence,
+    };
+    let state_directory = builder.state_directory(&top, root.state_directory);
+    let control = builder.control(&top.key("control"), root.control);
+    let plugins = builder.plugins(&top.key("plugins"), root.plugins);
+    let dns = builder.dns(&top.key("dns"), root.dns, zones);
+    let cas = builder.cas(cas);
+    let providers = builder.providers(providers, &plugins.directories);
+    let routes = builder.routes(&providers);
+    let defaults = builder.defaults(&top.key("defaults"), root.defaults, &cas);
+    let context = certificate::Context {
+        cas: &cas,
+        routes: &routes,
+        state_directory: &state_directory,
+        defaults,
+    };
+    let certificates = builder.certificates(certificates, context, &top);
+    let engine = builder.engine(&top.key("engine"), root.engine);
+    Some(Config {
+        state_directory,
+        control,
+        log: system::log(root.log),
+        plugin_host: plugins.host,
+        providers: providers
+            .built
+            .into_iter()
+            .map(|provider| provider.config)
+            .collect(),
+        routes: routes.routes,
+        dns,
+        cas: cas.built.into_iter().map(|(_, ca)| ca).collect(),
+        engine,
+        certificates,
+        drain: system::drain(root.shutdown),
+        files,
+        warnings: Faults::default(),
+    })
+}

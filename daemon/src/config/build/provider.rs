@@ -1,0 +1,294 @@
+use std::{collections::BTreeMap, path::PathBuf, sync::Arc};
+
+use dns01_plugin_wire::{Description, ProviderDescription};
+
+use super::{Builder, Entries, paths::PathProblem};
+use crate::{
+    config::{
+        ProviderConfig,
+        findings::Location,
+        near::nearest,
+        raw::{self, ByteSize, Flag, Text},
+        yaml::Tree,
+    },
+    plugin,
+    types::{DnsName, InstanceName},
+};
+
+mod problem;
+
+use problem::ProviderProblem;
+
+/// Go's runtime does not start in less.
+const MIN_MEMORY: u64 = 16 << 20;
+
+/// The providers.
+#[derive(Default)]
+pub(super) struct Providers {
+    pub built: Vec<Provider>,
+    /// A name or zone could not be read: what looks unserved may be served.
+    pub uncertain: bool,
+}
+
+/// One provider instance.
+pub(super) struct Provider {
+    pub location: Location,
+    pub config: ProviderConfig,
+    /// Suffixes it serves and where they are written; `None`: every name that no other serves.
+    pub zones: Option<Vec<(Location, DnsName)>>,
+}
+
+impl Builder<'_> {
+    pub(super) fn providers(
+        &mut self,
+        entries: Entries<raw::Provider>,
+        directories: &[PathBuf],
+    ) -> Providers {
+        let mut providers = Providers::default();
+        for (name, location, raw) in entries.into_each() {
+            let zones = self.provider_zones(&location, raw.zones.as_deref(), &mut providers.uncertain);
+            match self.provider(&name, &location, raw, directories) {
+                Some(config) => providers.built.push(Provider {
+                    location,
+                    config,
+                    zones,
+                }),
+                None => providers.uncertain = true,
+            }
+        }
+        providers
+    }
+
+    /// Faulty parts are replaced by their defaults, so that its names count as served.
+    fn provider(
+        &mut self,
+        name: &str,
+        location: &Location,
+        raw: raw::Provider,
+        directories: &[PathBuf],
+    ) -> Option<ProviderConfig> {
+        let library = match &raw.library {
+            Some(Text(text)) => self.library(&location.key("library"), text, directories),
+            None => {
+                self.findings
+                    .missing(location, "library", &ProviderProblem::NoLibrary(name.to_owned()));
+                None
+            }
+        };
+        let known_library = library.is_some();
+        let sha256 = raw.sha256.and_then(|Text(text)| {
+            let pin = digest(&text);
+            if pin.is_none() {
+                self.findings
+                    .value(&location.key("sha256"), &ProviderProblem::Sha256);
+            }
+            pin
+        });
+        let memory = match raw.memory {
+            None => plugin::DEFAULT_MEMORY,
+            Some(ByteSize(bytes)) => {
+                if bytes < MIN_MEMORY {
+                    self.findings
+                        .value(&location.key("memory"), &ProviderProblem::Memory(bytes));
+                }
+                bytes
+            }
+        };
+        let environment = self.environment(&location.key("environment"), raw.environment);
+        let instance: Option<InstanceName> = match name.parse() {
+            Ok(name) => Some(name),
+            Err(error) => {
+                self.findings.key(location, &ProviderProblem::Name(error));
+                None
+            }
+        };
+        let options = plugin::Options {
+            instance: instance?,
+            library: library.unwrap_or_default(),
+            sha256,
+            provider: raw.provider.map(|Text(id)| id),
+            environment,
+            memory,
+            allow_exec: raw.allow_exec.is_some_and(|Flag(allowed)| allowed),
+            rotates: raw.rotates.is_some_and(|Flag(rotates)| rotates),
+        };
+        let description = if known_library {
+            self.describe(location, &options)
+        } else {
+            None
+        };
+        let description = description
+            .as_ref()
+            .and_then(|library| self.described(location, library, &options));
+        let source = self.parameters(&location.key("options"), raw.options, description);
+        Some(ProviderConfig {
+            options,
+            source: Arc::new(source),
+        })
+    }
+
+    fn library(&mut self, location: &Location, text: &str, directories: &[PathBuf]) -> Option<PathBuf> {
+        let candidates = if text.starts_with('/') {
+            vec![self.path(location, &Text(text.to_owned()))?]
+        } else {
+            let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
+            if text.is_empty() || !text.chars().all(plain) {
+                self.findings
+                    .value(location, &ProviderProblem::LibraryName(text.to_owned()));
+                return None;
+            }
+            let file = format!("libdns01_{}.so", text.replace('-', "_"));
+            directories
+                .iter()
+                .map(|directory| directory.join(&file))
+                .collect()
+        };
+        if !self.looks() {
+            return candidates.into_iter().next();
+        }
+        if let Some(found) = candidates.iter().find(|path| path.exists()) {
+            if found.is_file() {
+                return Some(found.clone());
+            }
+            self.findings
+                .value(location, &PathProblem::NotAFile(found.clone()));
+            return None;
+        }
+        let problem = match candidates.as_slice() {
+            [path] if text.starts_with('/') => ProviderProblem::LibraryMissing(path.clone()),
+            _ => ProviderProblem::LibraryNotFound {
+                name: text.to_owned(),
+                looked_at: candidates,
+            },
+        };
+        self.findings.value(location, &problem);
+        None
+    }
+
+    fn describe(&mut self, location: &Location, options: &plugin::Options) -> Option<Description> {
+        match self.descriptions.describe(options) {
+            Ok(description) => description,
+            Err(undescribed) => {
+                self.findings.value(
+                    &location.key("library"),
+                    &ProviderProblem::Undescribed(undescribed),
+                );
+                None
+            }
+        }
+    }
+
+    /// The provider of the library that is meant.
+    fn described<'d>(
+        &mut self,
+        location: &Location,
+        library: &'d Description,
+        options: &plugin::Options,
+    ) -> Option<&'d ProviderDescription> {
+        let known = || {
+            library
+                .providers
+                .iter()
+                .map(|provider| provider.id.clone())
+                .collect::<Vec<_>>()
+        };
+        let found = match (&options.provider, library.providers.as_slice()) {
+            (Some(id), providers) => {
+                let found = providers.iter().find(|provider| provider.id == *id);
+                if found.is_none() {
+                    let near = nearest(id, providers.iter().map(|provider| provider.id.as_str()));
+                    let problem = ProviderProblem::NoSuchProvider {
+                        id: id.clone(),
+                        near: near.map(str::to_owned),
+                        known: known(),
+                    };
+                    self.findings.value(&location.key("provider"), &problem);
+                }
+                found
+            }
+            (None, [only]) => Some(only),
+            (None, _) => {
+                self.findings
+                    .missing(location, "provider", &ProviderProblem::WhichProvider(known()));
+                None
+            }
+        };
+        if found.is_some_and(|provider| provider.execs) && !options.allow_exec {
+            self.findings
+                .missing(location, "allow-exec", &ProviderProblem::Execs);
+        }
+        found
+    }
+
+    fn provider_zones(
+        &mut self,
+        location: &Location,
+        texts: Option<&[Text]>,
+        uncertain: &mut bool,
+    ) -> Option<Vec<(Location, DnsName)>> {
+        let at = location.key("zones");
+        let Some(texts) = texts else {
+            *uncertain |= self.findings.is_peeled(&at);
+            return None;
+        };
+        if texts.is_empty() {
+            self.findings.key(&at, &ProviderProblem::NoZones);
+        }
+        let mut zones = Vec::new();
+        for (index, Text(text)) in texts.iter().enumerate() {
+            let location = at.index(index);
+            match text.parse() {
+                Ok(name) => zones.push((location, name)),
+                Err(error) => {
+                    *uncertain = true;
+                    self.findings.value(
+                        &location,
+                        &ProviderProblem::Zone {
+                            text: text.clone(),
+                            error,
+                        },
+                    );
+                }
+            }
+        }
+        Some(zones)
+    }
+
+    fn environment(&mut self, at: &Location, values: BTreeMap<String, Tree>) -> BTreeMap<String, String> {
+        let mut environment = BTreeMap::new();
+        for (name, value) in values {
+            let location = at.key(&name);
+            let letter = |c: char| c.is_ascii_alphabetic() || c == '_';
+            if !name.starts_with(letter) || !name.chars().all(|c| letter(c) || c.is_ascii_digit()) {
+                // neither the key nor the value is shown: one of them may be a secret
+                self.findings.key(at, &ProviderProblem::VariableName);
+                continue;
+            }
+            if name.starts_with("LD_") || name == "GLIBC_TUNABLES" {
+                self.findings
+                    .key(&location, &ProviderProblem::LoaderVariable(name.clone()));
+            }
+            match value {
+                Tree::Text(text) if !text.contains('\0') => {
+                    environment.insert(name, text);
+                }
+                _ => self
+                    .findings
+                    .value(&location, &ProviderProblem::VariableValue(name)),
+            }
+        }
+        environment
+    }
+}
+
+/// A SHA-256 as `sha256sum` prints it.
+fn digest(text: &str) -> Option<[u8; 32]> {
+    let mut bytes = [0; 32];
+    if text.len() != 64 || !text.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+        return None;
+    }
+    for (byte, pair) in bytes.iter_mut().zip(text.as_bytes().chunks_exact(2)) {
+        *byte = u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok()?;
+    }
+    Some(bytes)
+}

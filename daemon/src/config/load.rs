@@ -1,0 +1,135 @@
+use std::path::Path;
+
+use serde::de::DeserializeOwned;
+
+use super::{
+    Config, Descriptions, Faults,
+    build::{self, Parts},
+    descriptions::NoDescriptions,
+    document::Document,
+    fault::Problem,
+    findings::{Findings, Location},
+    near::nearest,
+    raw::{Included, Root},
+    yaml::{self, ShapeError},
+};
+
+mod include;
+
+/// Whether the configuration is held against the machine it is read on.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Presence {
+    /// Files, programs, users and groups must be there.
+    #[default]
+    Checked,
+    /// They are not looked for: the configuration is for another machine.
+    Assumed,
+}
+
+/// Reads the configuration, without knowing what its plugins take.
+///
+/// # Errors
+/// Every fault at once, warnings included.
+pub fn load(path: &Path) -> Result<Config, Faults> {
+    load_with(path, &NoDescriptions, Presence::Checked)
+}
+
+/// Reads the configuration and holds the options of its plugins against what
+/// the plugins say they take. Blocks on files and on `descriptions`.
+///
+/// # Errors
+/// Every fault at once, warnings included.
+pub fn load_with(path: &Path, descriptions: &dyn Descriptions, presence: Presence) -> Result<Config, Faults> {
+    let mut findings = Findings::default();
+    let mut parts = Parts::default();
+    let mut files = vec![path.to_owned()];
+    if let Some((document, root)) = read::<Root>(path, &mut findings) {
+        let patterns = include::expand(path, &root.include, document, &mut findings);
+        parts.main(document, root);
+        for file in patterns {
+            if let Some((document, included)) = read::<Included>(&file, &mut findings) {
+                parts.included(document, included);
+            }
+            files.push(file);
+        }
+    }
+    let config = build::build(parts, files, descriptions, presence, &mut findings);
+    let failed = findings.has_errors();
+    let faults = findings.finish();
+    match config {
+        Some(config) if !failed => Ok(Config {
+            warnings: faults,
+            ..config
+        }),
+        _ => Err(faults),
+    }
+}
+
+/// Reads one file into its shape. `None` when nothing of it can be used.
+fn read<T: DeserializeOwned>(path: &Path, findings: &mut Findings) -> Option<(usize, T)> {
+    let text = match Document::read(path) {
+        Ok((text, weakness)) => {
+            if let Some(problem) = weakness {
+                findings.file(path.to_owned(), &problem);
+            }
+            text
+        }
+        Err(problem) => {
+            findings.file(path.to_owned(), &problem);
+            findings.incomplete = true;
+            return None;
+        }
+    };
+    let (marks, flaws) = yaml::read(&text);
+    let fatal = marks.is_none() || flaws.iter().any(|flaw| flaw.fatal);
+    let document = findings.add(Document {
+        file: path.to_owned(),
+        text,
+        marks,
+    });
+    for flaw in flaws {
+        findings.flaw(document, flaw);
+    }
+    let shape = if fatal { None } else { shape(document, findings) };
+    findings.incomplete |= shape.is_none();
+    shape.map(|shape| (document, shape))
+}
+
+fn shape<T: DeserializeOwned>(document: usize, findings: &mut Findings) -> Option<T> {
+    let mut tree = match yaml::parse(findings.text(document)) {
+        Ok(tree) => tree,
+        Err((problem, mark)) => {
+            findings.syntax(document, mark, &problem);
+            return None;
+        }
+    };
+    findings.shape(&Location::top(document), &mut tree)
+}
+
+impl Problem for ShapeError {
+    fn help(&self) -> Option<String> {
+        match self {
+            ShapeError::UnknownKey { key, known } => match nearest(key, known.iter().copied()) {
+                Some(near) => Some(format!("did you mean `{near}`?")),
+                None if Included::MAIN_ONLY.contains(&key.as_str()) => {
+                    Some(format!("`{key}` belongs into the main file"))
+                }
+                None if known.is_empty() => None,
+                None => Some(format!("the keys here are {}", list(known))),
+            },
+            ShapeError::UnknownWord { word, known } => match nearest(word, known.iter().copied()) {
+                Some(near) => Some(format!("did you mean `{near}`?")),
+                None => Some(format!("write one of {}", list(known))),
+            },
+            ShapeError::Type { .. } | ShapeError::TooMany | ShapeError::Value(_) => None,
+        }
+    }
+}
+
+fn list(words: &[&str]) -> String {
+    words
+        .iter()
+        .map(|word| format!("`{word}`"))
+        .collect::<Vec<_>>()
+        .join(", ")
+}

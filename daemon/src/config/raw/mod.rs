@@ -1,0 +1,316 @@
+//! The shapes of the files, as written. Nothing is required and nothing is
+//! looked up here: [`super::build`] says what is missing, so that all faults
+//! come at once.
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+
+mod scalars;
+
+pub(super) use scalars::{ByteSize, Duration, FileMode, Flag, Port, Text, Word, duration};
+
+use super::yaml::Tree;
+
+/// The main file.
+#[derive(Debug, Default, Deserialize)]
+#[serde(
+    default,
+    deny_unknown_fields,
+    rename_all = "kebab-case",
+    expecting = "the keys of a configuration"
+)]
+pub(super) struct Root {
+    pub state_directory: Option<Text>,
+    pub include: Vec<Text>,
+    pub log: Log,
+    pub control: Control,
+    pub plugins: Plugins,
+    pub dns: Dns,
+    pub cas: BTreeMap<String, Ca>,
+    pub providers: BTreeMap<String, Provider>,
+    pub defaults: Defaults,
+    pub certificates: BTreeMap<String, Certificate>,
+    pub engine: Engine,
+    pub shutdown: Shutdown,
+}
+
+/// A file named by `include`.
+#[derive(Debug, Default, Deserialize)]
+#[serde(
+    default,
+    deny_unknown_fields,
+    rename_all = "kebab-case",
+    expecting = "the keys of an included file"
+)]
+pub(super) struct Included {
+    pub dns: IncludedDns,
+    pub cas: BTreeMap<String, Ca>,
+    pub providers: BTreeMap<String, Provider>,
+    pub certificates: BTreeMap<String, Certificate>,
+}
+
+impl Included {
+    /// Keys that only the main file may hold.
+    pub const MAIN_ONLY: [&str; 8] = [
+        "state-directory",
+        "include",
+        "log",
+        "control",
+        "plugins",
+        "defaults",
+        "engine",
+        "shutdown",
+    ];
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(
+    default,
+    deny_unknown_fields,
+    rename_all = "kebab-case",
+    expecting = "a mapping with `zones`"
+)]
+pub(super) struct IncludedDns {
+    pub zones: BTreeMap<String, Zone>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(
+    default,
+    deny_unknown_fields,
+    rename_all = "kebab-case",
+    expecting = "a mapping with `level` and `format`"
+)]
+pub(super) struct Log {
+    pub level: Option<LogLevel>,
+    pub format: Option<LogFormat>,
+}
+
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(
+    rename_all = "kebab-case",
+    expecting = "one of error, warn, info, debug, trace"
+)]
+pub(super) enum LogLevel {
+    Error,
+    Warn,
+    Info,
+    Debug,
+    Trace,
+}
+
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(rename_all = "kebab-case", expecting = "one of auto, human, json")]
+pub(super) enum LogFormat {
+    Auto,
+    Human,
+    Json,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(
+    default,
+    deny_unknown_fields,
+    rename_all = "kebab-case",
+    expecting = "a mapping with `socket` and `group`"
+)]
+pub(super) struct Control {
+    pub socket: Option<Text>,
+    pub group: Option<Word>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(
+    default,
+    deny_unknown_fields,
+    rename_all = "kebab-case",
+    expecting = "a mapping"
+)]
+pub(super) struct Plugins {
+    pub directories: Option<Vec<Text>>,
+    pub host: Option<Text>,
+    pub sandbox: Option<Sandbox>,
+    pub idle: Option<Duration>,
+}
+
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(rename_all = "kebab-case", expecting = "one of required, best-effort")]
+pub(super) enum Sandbox {
+    Required,
+    BestEffort,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(
+    default,
+    deny_unknown_fields,
+    rename_all = "kebab-case",
+    expecting = "a mapping"
+)]
+pub(super) struct Dns {
+    pub resolvers: Vec<Text>,
+    pub query_timeout: Option<Duration>,
+    pub propagation_timeout: Option<Duration>,
+    pub name_server_port: Option<Port>,
+    pub zones: BTreeMap<String, Zone>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(
+    default,
+    deny_unknown_fields,
+    rename_all = "kebab-case",
+    expecting = "a mapping with `authorities`"
+)]
+pub(super) struct Zone {
+    pub authorities: Vec<Text>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(
+    default,
+    deny_unknown_fields,
+    rename_all = "kebab-case",
+    expecting = "a mapping with `directory` and more"
+)]
+pub(super) struct Ca {
+    pub directory: Option<Text>,
+    pub agree_terms: Option<Flag>,
+    pub contacts: Vec<Text>,
+    pub ca_file: Option<Text>,
+    pub request_timeout: Option<Duration>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(
+    default,
+    deny_unknown_fields,
+    rename_all = "kebab-case",
+    expecting = "a mapping with `library` and more"
+)]
+pub(super) struct Provider {
+    pub library: Option<Text>,
+    pub provider: Option<Text>,
+    pub zones: Option<Vec<Text>>,
+    /// The plugin's own, in the plugin's spelling.
+    pub options: BTreeMap<String, Tree>,
+    pub environment: BTreeMap<String, Tree>,
+    pub sha256: Option<Text>,
+    pub memory: Option<ByteSize>,
+    pub allow_exec: Option<Flag>,
+    pub rotates: Option<Flag>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(
+    default,
+    deny_unknown_fields,
+    rename_all = "kebab-case",
+    expecting = "a mapping"
+)]
+pub(super) struct Defaults {
+    pub ca: Option<Text>,
+    pub key: Option<Text>,
+    pub output: SharedOutput,
+    pub hook: Option<Hook>,
+}
+
+/// `output` under `defaults`: a directory cannot be shared.
+#[derive(Debug, Default, Deserialize)]
+#[serde(
+    default,
+    deny_unknown_fields,
+    rename_all = "kebab-case",
+    expecting = "a mapping"
+)]
+pub(super) struct SharedOutput {
+    pub owner: Option<Word>,
+    pub group: Option<Word>,
+    pub key_mode: Option<FileMode>,
+    pub mode: Option<FileMode>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(
+    default,
+    deny_unknown_fields,
+    rename_all = "kebab-case",
+    expecting = "a mapping with `names` and more"
+)]
+pub(super) struct Certificate {
+    pub names: Option<Vec<Text>>,
+    pub ca: Option<Text>,
+    pub key: Option<Text>,
+    pub output: Output,
+    pub hook: Option<Hook>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(
+    default,
+    deny_unknown_fields,
+    rename_all = "kebab-case",
+    expecting = "a mapping"
+)]
+pub(super) struct Output {
+    pub directory: Option<Text>,
+    pub owner: Option<Word>,
+    pub group: Option<Word>,
+    pub key_mode: Option<FileMode>,
+    pub mode: Option<FileMode>,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(
+    default,
+    deny_unknown_fields,
+    rename_all = "kebab-case",
+    expecting = "a mapping with `command`"
+)]
+pub(super) struct Hook {
+    pub command: Option<Vec<Text>>,
+    pub timeout: Option<Duration>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(
+    default,
+    deny_unknown_fields,
+    rename_all = "kebab-case",
+    expecting = "a mapping with `concurrency`"
+)]
+pub(super) struct Engine {
+    pub concurrency: Option<u64>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(
+    default,
+    deny_unknown_fields,
+    rename_all = "kebab-case",
+    expecting = "a mapping with `drain`"
+)]
+pub(super) struct Shutdown {
+    pub drain: Option<Duration>,
+}
+
+/// A secret option's value.
+#[derive(Debug, Default, Deserialize)]
+#[serde(
+    default,
+    deny_unknown_fields,
+    rename_all = "kebab-case",
+    expecting = "one of `file`, `credential` and `command`"
+)]
+pub(super) struct SecretValue {
+    pub file: Option<Text>,
+    pub credential: Option<Text>,
+    pub command: Option<Vec<Text>>,
+    pub timeout: Option<Duration>,
+}
+
+impl SecretValue {
+    /// Its keys.
+    pub const KEYS: [&str; 4] = ["file", "credential", "command", "timeout"];
+}

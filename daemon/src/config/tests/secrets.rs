@@ -1,0 +1,115 @@
+//! Whatever is wrong with a configuration, no report shows what may be a secret.
+
+use super::*;
+
+const CANARY: &str = "c4n4ry";
+
+#[test]
+fn no_report_shows_what_stands_under_options_or_environment() {
+    let site = Site::new();
+    let inside = [
+        "tsig-secret: c4n4ry",
+        "tsig-secret: c4n4ry\n      tsig-secret: c4n4ry",
+        "tsig-secret: [a, {x: c4n4ry}]",
+        "tsig-secret: { fil: c4n4ry }",
+        "tsig-secret: { command: { x: c4n4ry } }",
+        "tsig-secret: { timeout: c4n4ry }",
+        "tsig-secret: { file: a, timeout: c4n4ry }",
+        "tsig-secret: |\n        c4n4ry\n        second",
+        "tsig-secret: \"c4n4ry",
+        "tsig-secret: 'c4n4ry\n  x: 1",
+        "tsig-secret: c4n4ry: x",
+        "tsig-secret: *c4n4ry",
+        "tsig-secret: &a c4n4ry",
+        "tsig-secret: !c4n4ry x",
+        "tsig-secret: [c4n4ry",
+        "tsig-secret: {x: c4n4ry",
+        "tsig secret c4n4ry: 1",
+        "tsig-secret c4n4ry",
+        "tsig secret c4n4ry: 1\n      tsig secret c4n4ry: 1",
+        "tsig-secret: { c4n4ry }",
+        "tsig-secret: { c4n4ry: 1, c4n4ry: 2 }",
+        "tsig-secret: [{ c4n4ry }, 5]",
+        "tsig-secret: { credential: { c4n4ry: 1 } }",
+        "tsig-secret: \"c4n4ry\\0\"",
+        "tsig-secret: \"c4n4ry\\q\"",
+        "\ttsig-secret: c4n4ry",
+        "tsig-secret: @c4n4ry",
+        "tsig-secret: %c4n4ry",
+        "tsig-secret: `c4n4ry",
+    ];
+    let mut refused = 0;
+    for value in inside {
+        for part in ["options", "environment"] {
+            let flow = value.replace('\n', " ");
+            for text in [
+                with(&format!(
+                    "  b:\n    library: x\n    zones: [b.test]\n    {part}:\n      {value}\n    unknown: 1\n"
+                )),
+                with(&format!(
+                    "  b: {{ library: x, {part}: {{ {flow} }}, unknown: 1 }}\n"
+                )),
+                format!("providers: {{ b: {{ library: x, {part}: {{ {flow} }}, unknown: 1 }} }}\n"),
+            ] {
+                let Err(faults) = site.load(&text) else { continue };
+                refused += 1;
+                for shown in [faults.to_string(), report::json(&faults).to_string()] {
+                    assert!(!shown.contains(CANARY), "{text}\n{shown}");
+                }
+            }
+        }
+    }
+    assert!(refused > inside.len() * 4, "only {refused} were refused");
+}
+
+#[test]
+fn a_configuration_never_prints_an_options_value() {
+    let site = Site::new();
+    let config = site
+        .load("providers:\n  a:\n    library: x\n    options: { token: c4n4ry }\n")
+        .expect("a configuration");
+    assert!(!format!("{config:?}").contains(CANARY));
+}
+
+#[test]
+fn a_secret_file_that_others_can_read_is_refused_with_the_command_to_run() {
+    let site = Site::new();
+    let secret = site.write("tsig.secret", CANARY);
+    fs::set_permissions(&secret, fs::Permissions::from_mode(0o644)).expect("a mode");
+    site.write("libdns01_x.so", "");
+    let report = site.report_here(
+        "plugins: { host: /bin/sh, directories: [HERE] }\nproviders:\n  a:\n    library: x\n    options: { tsig-secret: { file: HERE/tsig.secret } }\n",
+    );
+    insta::assert_snapshot!(report);
+}
+
+#[test]
+fn a_secret_is_read_anew_each_time() {
+    let site = Site::new();
+    let secret = site.write("token", "one\n");
+    let config = site
+        .load("providers:\n  a:\n    library: x\n    options: { zone: example.org, token: { file: HERE/token } }\n")
+        .expect("a configuration");
+    let read = || {
+        let values = config.providers[0].source.read().expect("options");
+        values
+            .into_iter()
+            .map(|option| (option.key, option.value.expose().to_owned(), option.secret))
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(
+        read(),
+        [
+            ("token".into(), "one".into(), true),
+            ("zone".into(), "example.org".into(), false)
+        ]
+    );
+    fs::write(&secret, "two\n").expect("a file");
+    assert_eq!(read()[0].1, "two");
+    fs::remove_file(&secret).expect("gone");
+    let error = config.providers[0].source.read().expect_err("no file");
+    assert!(
+        error.starts_with("option token: cannot read the secret file"),
+        "{error}"
+    );
+}
