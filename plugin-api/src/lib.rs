@@ -12,6 +12,6 @@ pub mod abi;
 pub mod export;
 
 pub use export::{
-    Batch, Call, Class, Description, Error, Host, Info, Kind, Level, Opt, OptionSpec, Options, Outcome,
-    Provider, Read, Record, Secret, Success, Value, testing,
+    Batch, Call, Class, Description, Error, Host, Info, Kind, Level, Limit, Opt, OptionSpec, Options,
+    Outcome, Provider, Read, Record, Secret, Success, Value, testing,
 };

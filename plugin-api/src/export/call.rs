@@ -75,6 +75,15 @@ impl Call<'_> {
         self.deadline.saturating_duration_since(monotonic_now())
     }
 
+    /// A span of at most `at_most`, that ends with the call at the latest.
+    #[must_use]
+    pub fn limit(&self, at_most: Duration) -> Limit {
+        let end = monotonic_now().checked_add(at_most).unwrap_or(self.deadline);
+        Limit {
+            end: end.min(self.deadline),
+        }
+    }
+
     /// True once the host has cancelled the call or its time is up.
     #[must_use]
     pub fn is_cancelled(&self) -> bool {
@@ -105,6 +114,20 @@ impl Call<'_> {
     pub fn log(&self, level: Level, line: &str) {
         // SAFETY: the call is in progress for as long as `self` exists.
         unsafe { self.host.log_for(self.raw, level, line) };
+    }
+}
+
+/// Until when one step of a call may take; see [`Call::limit`].
+#[derive(Clone, Copy, Debug)]
+pub struct Limit {
+    end: Instant,
+}
+
+impl Limit {
+    /// Time left; zero once it has passed.
+    #[must_use]
+    pub fn remaining(&self) -> Duration {
+        self.end.saturating_duration_since(monotonic_now())
     }
 }
 

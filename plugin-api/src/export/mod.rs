@@ -11,7 +11,7 @@ mod provider;
 pub mod testing;
 
 pub use batch::{Batch, Outcome, Record, Success};
-pub use call::Call;
+pub use call::{Call, Limit};
 pub use error::{Class, Error};
 pub use host::{Host, Level};
 pub use options::{Opt, OptionSpec, Options, Read, Secret, Value};
