@@ -4,10 +4,11 @@
 //! below its own (a test holds it to that).
 #![forbid(unsafe_code)]
 
-// 6
+// 7
 pub mod cli;
-// 5
+// 6
 pub mod config;
+// 5
 pub mod control;
 pub mod systemd;
 // 4
