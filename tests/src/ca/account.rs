@@ -61,9 +61,15 @@ pub(super) async fn new_account(State(site): State<Site>, post: Post) -> Result<
         );
         return Err(problem.with_header(header::LINK, &link));
     }
-    if knobs.external_account_required && wish.external_account_binding.is_none() {
-        let detail = "this CA wants an external account binding";
-        return Err(Problem::new(ProblemType::ExternalAccountRequired, detail));
+    if knobs.external_account_required {
+        // no external accounts are kept yet, so a binding cannot be a good one
+        return Err(match wish.external_account_binding {
+            None => Problem::new(
+                ProblemType::ExternalAccountRequired,
+                "an external account binding is required",
+            ),
+            Some(_) => Problem::new(ProblemType::Unauthorized, "no such external account"),
+        });
     }
     check_contacts(&wish.contact)?;
     let account = Account {

@@ -50,7 +50,8 @@ pub struct CaKnobs {
     pub order_retry_after: RetryAfter,
     /// Sent with an authorization or challenge that is being validated.
     pub authorization_retry_after: RetryAfter,
-    /// The directory demands an external account, and newAccount without one is refused.
+    /// The directory demands an external account (RFC 8555 section 7.3.4). The CA keeps none, so that no
+    /// account can be made.
     pub external_account_required: bool,
     /// Most names in an order.
     pub max_names: usize,

@@ -1,5 +1,7 @@
 //! ACME by hand: enough to send the CA what no good client would send.
 
+use std::net::SocketAddr;
+
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD as B64;
 use lab::ca::{AcmeCa, CaOptions};
@@ -26,13 +28,23 @@ pub struct Bench {
 
 impl Bench {
     pub async fn start() -> Self {
+        Self::looking_also_at(Vec::new()).await
+    }
+
+    /// The CA asks these servers beside its own.
+    pub async fn looking_also_at(others: Vec<SocketAddr>) -> Self {
         let zone = Zone::new(ZONE).unwrap();
         let options = DnsOptions {
             policy: UpdatePolicy::Nothing,
             ..DnsOptions::new(vec![zone])
         };
         let dns = DnsServer::start(options).await.unwrap();
-        let ca = AcmeCa::start(CaOptions::new(vec![dns.addr()])).await.unwrap();
+        let servers = [vec![dns.addr()], others].concat();
+        let ca = AcmeCa::start(CaOptions::new(servers)).await.unwrap();
+        Self::of(ca, dns)
+    }
+
+    pub fn of(ca: AcmeCa, dns: DnsServer) -> Self {
         let root = reqwest::Certificate::from_pem(ca.https_root_pem().as_bytes()).unwrap();
         let http = reqwest::Client::builder()
             .no_proxy()
@@ -213,7 +225,7 @@ impl Key {
         json!({ "protected": protected, "payload": payload, "signature": B64.encode(bytes) }).to_string()
     }
 
-    fn dns_01(&self, token: &str) -> String {
+    pub fn dns_01(&self, token: &str) -> String {
         let jwk = self.jwk();
         let member = |name: &str| jwk[name].as_str().unwrap().to_owned();
         let canonical = format!(

@@ -5,3 +5,4 @@ mod accounts;
 mod by_hand;
 mod orders;
 mod requests;
+mod validation;

@@ -113,57 +113,6 @@ async fn csr_must_be_the_order_to_the_letter_and_a_bad_one_leaves_the_order_read
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn validation_looks_for_itself_and_says_what_it_found() {
-    let bench = Bench::start().await;
-    let account = bench.register().await;
-    let attempt = async |name: &str| {
-        let order = bench.order(&account, &[name]).await;
-        let url = order.json["authorizations"][0].as_str().unwrap().to_owned();
-        let authorization = bench.post(&account, &url, "").await.json;
-        bench
-            .post(
-                &account,
-                authorization["challenges"][0]["url"].as_str().unwrap(),
-                "{}",
-            )
-            .await;
-        let failed = bench.until(&account, &url, |status| status != "pending").await;
-        assert_eq!(failed.json["status"], "invalid");
-        let order = bench.post(&account, order.location.as_ref().unwrap(), "").await;
-        assert_eq!(order.json["status"], "invalid");
-        failed.json["challenges"][0]["error"].clone()
-    };
-    let missing = attempt(ZONE).await;
-    assert!(missing["type"].as_str().unwrap().ends_with(":dns"), "{missing}");
-    assert!(
-        missing["detail"]
-            .as_str()
-            .unwrap()
-            .contains("Non-Existent Domain"),
-        "{missing}"
-    );
-    let wrong = lab::dns::Zone::new(ZONE)
-        .and_then(|zone| zone.with_txt("_acme-challenge.internal.example.test", "wrong"));
-    bench.dns.put_zone(wrong.unwrap());
-    let incorrect = attempt(ZONE).await;
-    assert!(
-        incorrect["type"].as_str().unwrap().ends_with(":unauthorized"),
-        "{incorrect}"
-    );
-    assert!(
-        incorrect["detail"].as_str().unwrap().contains("\"wrong\""),
-        "{incorrect}"
-    );
-    assert!(
-        attempt("www.elsewhere.test").await["detail"]
-            .as_str()
-            .unwrap()
-            .contains("refuses")
-    );
-    assert_eq!(bench.ca.validations().len(), 3);
-}
-
-#[tokio::test(flavor = "multi_thread")]
 async fn processing_serials_lifetimes_and_reuse_follow_their_knobs() {
     let bench = Bench::start().await;
     let account = bench.register().await;
