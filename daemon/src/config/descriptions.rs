@@ -9,12 +9,16 @@ use crate::plugin;
 /// Tells which options the providers of a library take. Implemented over the
 /// `describe` run of the plugin host; asked once per instance. May block.
 pub trait Descriptions: fmt::Debug {
-    /// The description of `instance`'s library; `None` when it is not known,
-    /// and the options are then taken as they are.
+    /// The description of `instance`'s library as `host` finds it; `None` when it
+    /// is not known, and the options are then taken as they are.
     ///
     /// # Errors
     /// When the library cannot be used: no plugin, another ABI, not protected.
-    fn describe(&self, instance: &plugin::Options) -> Result<Option<Description>, Undescribed>;
+    fn describe(
+        &self,
+        host: &plugin::HostOptions,
+        instance: &plugin::Options,
+    ) -> Result<Option<Description>, Undescribed>;
 }
 
 /// Why a library cannot be used, and what the operator can do.
@@ -31,7 +35,11 @@ pub struct Undescribed {
 pub(super) struct NoDescriptions;
 
 impl Descriptions for NoDescriptions {
-    fn describe(&self, _: &plugin::Options) -> Result<Option<Description>, Undescribed> {
+    fn describe(
+        &self,
+        _: &plugin::HostOptions,
+        _: &plugin::Options,
+    ) -> Result<Option<Description>, Undescribed> {
         Ok(None)
     }
 }

@@ -1,4 +1,4 @@
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use serde::de::DeserializeOwned;
 
@@ -63,6 +63,15 @@ pub fn load_with(path: &Path, descriptions: &dyn Descriptions, presence: Presenc
         }),
         _ => Err(faults),
     }
+}
+
+/// The control socket that the configuration names, for commands which need
+/// nothing else of it; also of a configuration with faults. `None` when it
+/// cannot be read or names none.
+pub fn socket(path: &Path) -> Option<PathBuf> {
+    let (_, root) = read::<Root>(path, &mut Findings::default())?;
+    let text = root.control.socket?.0;
+    text.starts_with('/').then(|| text.into())
 }
 
 /// Reads one file into its shape. `None` when nothing of it can be used.

@@ -27,7 +27,7 @@ mod tests;
 
 pub use descriptions::{Descriptions, Undescribed};
 pub use fault::{Excerpt, Fault, Faults, Place, Severity};
-pub use load::{Presence, load, load_with};
+pub use load::{Presence, load, load_with, socket};
 
 /// Where systemd's `StateDirectory=dns01d` is.
 pub const DEFAULT_STATE_DIRECTORY: &str = "/var/lib/dns01d";

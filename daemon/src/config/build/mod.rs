@@ -93,7 +93,7 @@ pub(super) fn build(
     let plugins = builder.plugins(&top.key("plugins"), root.plugins);
     let dns = builder.dns(&top.key("dns"), root.dns, zones);
     let cas = builder.cas(cas);
-    let providers = builder.providers(providers, &plugins.directories);
+    let providers = builder.providers(providers, &plugins);
     let routes = builder.routes(&providers);
     let defaults = builder.defaults(&top.key("defaults"), root.defaults, &cas);
     let context = certificate::Context {

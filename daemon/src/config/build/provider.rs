@@ -2,7 +2,7 @@ use std::{collections::BTreeMap, path::PathBuf, sync::Arc};
 
 use dns01_plugin_wire::{Description, ProviderDescription};
 
-use super::{Builder, Entries, paths::PathProblem};
+use super::{Builder, Entries, paths::PathProblem, system::Plugins};
 use crate::{
     config::{
         ProviderConfig,
@@ -39,15 +39,11 @@ pub(super) struct Provider {
 }
 
 impl Builder<'_> {
-    pub(super) fn providers(
-        &mut self,
-        entries: Entries<raw::Provider>,
-        directories: &[PathBuf],
-    ) -> Providers {
+    pub(super) fn providers(&mut self, entries: Entries<raw::Provider>, plugins: &Plugins) -> Providers {
         let mut providers = Providers::default();
         for (name, location, raw) in entries.into_each() {
             let zones = self.provider_zones(&location, raw.zones.as_deref(), &mut providers.uncertain);
-            match self.provider(&name, &location, raw, directories) {
+            match self.provider(&name, &location, raw, plugins) {
                 Some(config) => providers.built.push(Provider {
                     location,
                     config,
@@ -65,10 +61,10 @@ impl Builder<'_> {
         name: &str,
         location: &Location,
         raw: raw::Provider,
-        directories: &[PathBuf],
+        plugins: &Plugins,
     ) -> Option<ProviderConfig> {
         let library = match &raw.library {
-            Some(Text(text)) => self.library(&location.key("library"), text, directories),
+            Some(Text(text)) => self.library(&location.key("library"), text, &plugins.directories),
             None => {
                 self.findings
                     .missing(location, "library", &ProviderProblem::NoLibrary(name.to_owned()));
@@ -113,7 +109,7 @@ impl Builder<'_> {
             rotates: raw.rotates.is_some_and(|Flag(rotates)| rotates),
         };
         let description = if known_library {
-            self.describe(location, &options)
+            self.describe(location, &plugins.host, &options)
         } else {
             None
         };
@@ -165,8 +161,13 @@ impl Builder<'_> {
         None
     }
 
-    fn describe(&mut self, location: &Location, options: &plugin::Options) -> Option<Description> {
-        match self.descriptions.describe(options) {
+    fn describe(
+        &mut self,
+        location: &Location,
+        host: &plugin::HostOptions,
+        options: &plugin::Options,
+    ) -> Option<Description> {
+        match self.descriptions.describe(host, options) {
             Ok(description) => description,
             Err(undescribed) => {
                 self.findings.value(

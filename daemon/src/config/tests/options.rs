@@ -9,7 +9,11 @@ use crate::plugin;
 struct Fixed(Result<Description, Undescribed>);
 
 impl Descriptions for Fixed {
-    fn describe(&self, _: &plugin::Options) -> Result<Option<Description>, Undescribed> {
+    fn describe(
+        &self,
+        _: &plugin::HostOptions,
+        _: &plugin::Options,
+    ) -> Result<Option<Description>, Undescribed> {
         self.0.clone().map(Some)
     }
 }

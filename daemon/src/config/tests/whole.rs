@@ -230,3 +230,12 @@ fn ten_thousand_certificates_in_files_are_read_in_a_moment() {
         started.elapsed()
     );
 }
+
+#[test]
+fn commands_find_the_socket_also_beside_faults() {
+    let site = Site::new();
+    let path = site.write("dns01d.yaml", "control: { socket: /run/x.sock }\nfault: 1\n");
+    assert_eq!(socket(&path), Some("/run/x.sock".into()));
+    assert_eq!(socket(&site.write("none.yaml", "log: {}\n")), None);
+    assert_eq!(socket(&site.path("no-such-file.yaml")), None);
+}
