@@ -26,10 +26,16 @@ pub(super) enum Verdict {
 }
 
 /// Reads the answer of a server of `zone` to a CNAME question about `name`.
+/// Where an operator `configured` the server, `zone` need not be an apex: the SOA tells.
 ///
 /// # Errors
 /// When the answer decides nothing: not authoritative, or an error.
-pub(super) fn read(answer: &Answer, zone: &DnsName, name: &DnsName) -> Result<Verdict, Failure> {
+pub(super) fn read(
+    answer: &Answer,
+    zone: &DnsName,
+    name: &DnsName,
+    configured: bool,
+) -> Result<Verdict, Failure> {
     if let Some(referral) = answer.referral(zone, name) {
         return Ok(Verdict::Delegated(referral));
     }
@@ -46,11 +52,10 @@ pub(super) fn read(answer: &Answer, zone: &DnsName, name: &DnsName) -> Result<Ve
             by_dname: answer.has_dname(name),
         });
     }
-    let deeper = answer.enclosing_apex(name).filter(|apex| apex.is_within(zone));
-    // an SOA above the zone asked about: the server serves the parent and not the zone
-    match deeper {
-        Some(apex) => Ok(Verdict::Here { apex }),
-        None if answer.enclosing_apex(name).is_some() => Err(Failure::NotAuthoritative),
+    match answer.enclosing_apex(name) {
+        Some(apex) if configured || apex.is_within(zone) => Ok(Verdict::Here { apex }),
+        // the server serves the parent, and not the zone that it is listed for
+        Some(_) => Err(Failure::NotAuthoritative),
         None => Ok(Verdict::Here { apex: zone.clone() }),
     }
 }

@@ -139,3 +139,26 @@ impl fmt::Display for QueryError {
 }
 
 impl std::error::Error for QueryError {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_missing_route_or_family_is_told_from_a_refused_connection() {
+        let of = |errno: Errno| Failure::of_socket(&io::Error::from(errno));
+        for errno in [
+            Errno::NETUNREACH,
+            Errno::HOSTUNREACH,
+            Errno::AFNOSUPPORT,
+            Errno::ADDRNOTAVAIL,
+        ] {
+            assert_eq!(of(errno), Failure::Unreachable, "{errno}");
+        }
+        assert_eq!(of(Errno::CONNREFUSED), Failure::ConnectionRefused);
+        assert_eq!(
+            of(Errno::ACCESS),
+            Failure::Socket(io::ErrorKind::PermissionDenied)
+        );
+    }
+}

@@ -75,7 +75,7 @@ impl Locator {
         let start = zone.apex.clone();
         for _ in 0..=MAX_REFERRALS {
             let asked = zone.apex.clone();
-            let judge = |answer: Answer| authority::read(&answer, &asked, name);
+            let judge = |answer: Answer| authority::read(&answer, &asked, name, zone.configured);
             match self.ask(&zone, name, Kind::Cname, judge).await? {
                 Verdict::Here { apex } if apex == zone.apex || zone.configured => {
                     return Ok(Place::Here(Zone { apex, ..zone }, None));

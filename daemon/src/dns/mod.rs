@@ -124,14 +124,19 @@ impl Dns {
     /// When the place cannot be told for sure; within 8 query timeouts.
     pub async fn locate(&self, challenge_name: &DnsName) -> Result<Location, LocateError> {
         let waited = self.locator.timeout * LOCATE_TIMEOUTS;
-        tokio::time::timeout(waited, self.locator.locate(challenge_name))
+        let location = tokio::time::timeout(waited, self.locator.locate(challenge_name))
             .await
             .unwrap_or_else(|_| {
                 Err(LocateError::Deadline {
                     name: challenge_name.clone(),
                     waited,
                 })
-            })
+            })?;
+        for host in &location.unresolved {
+            let (zone, server) = (&location.zone, &host.name);
+            tracing::warn!(%zone, %server, error = %host, "a name server cannot be asked");
+        }
+        Ok(location)
     }
 
     /// Waits until every authoritative server of every location shows every value,

@@ -388,6 +388,68 @@ async fn configured_authorities_need_no_resolver_and_the_longest_suffix_wins() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn authorities_configured_for_a_name_within_a_zone_tell_its_apex() {
+    let authorities = vec![Authority::Address(address(ONE))];
+    let zones = BTreeMap::from([(name("www.example.org"), ZoneOptions { authorities })]);
+    let lab = Lab::with(
+        "",
+        Options {
+            zones,
+            resolvers: vec![address(RESOLVER)],
+            ..Options::default()
+        },
+    );
+    assert_eq!(
+        lab.zone_of("_acme-challenge.www.example.org").await.0,
+        "example.org"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_server_of_the_parent_only_is_lame_for_the_child() {
+    let cut = "sub.example.org NS ns.example.net.\nsub.example.org NS ns4.example.net.\n";
+    let lab = Lab::new(cut);
+    lab.net.serve(OTHER, "sub.example.org", cut);
+    lab.net
+        .publish(OTHER, "example.net", "ns4.example.net A 203.0.113.4");
+    // listed for the child, but answers from the parent as if it had no cut
+    lab.net.serve("203.0.113.4", "example.org", ORG);
+    let found = lab
+        .locate("_acme-challenge.host.sub.example.org")
+        .await
+        .expect("one server serves it");
+    assert_eq!((found.zone, found.servers.len()), (name("sub.example.org"), 2));
+    let dns = Dns::over(
+        lab.net.clone(),
+        Options {
+            resolvers: vec![address(RESOLVER)],
+            ..Options::default()
+        },
+    );
+    let dns = dns.expect("good options");
+    lab.net
+        .serve(OTHER, "sub.example.org", "sub.example.org NS ns4.example.net.\n");
+    let error = dns
+        .locate(&name("_acme-challenge.host.sub.example.org"))
+        .await
+        .expect_err("nobody serves it");
+    assert!(
+        error.to_string().contains("203.0.113.4:53 is not authoritative"),
+        "{error}"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_host_that_is_an_alias_keeps_its_own_zone() {
+    let lab = Lab::new("cdn.example.org CNAME www.example.net.\n");
+    let place = lab.zone_of("_acme-challenge.cdn.example.org").await;
+    assert_eq!(
+        place,
+        ("example.org".into(), "_acme-challenge.cdn.example.org".into())
+    );
+}
+
+#[tokio::test(start_paused = true)]
 async fn an_authority_configured_by_name_is_asked_on_its_port() {
     let authorities = vec![Authority::Host(name("ns2.example.org"), 5353)];
     let zones = BTreeMap::from([(name("corp.internal"), ZoneOptions { authorities })]);

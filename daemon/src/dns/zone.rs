@@ -171,6 +171,7 @@ impl Zones {
                 name: Some(host.clone()),
                 addresses: addresses
                     .into_iter()
+                    .take(2 * MAX_ADDRESSES)
                     .map(|address| (address, port).into())
                     .collect(),
             }),

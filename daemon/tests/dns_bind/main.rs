@@ -178,7 +178,7 @@ async fn every_layout_leads_to_the_right_zone_or_a_clear_error() {
     let cut = "_acme-challenge.cut.example.test";
     let lab = Lab::start(
         "_acme-challenge.cut NS ns._acme-challenge.cut\nns._acme-challenge.cut A {ns3}\n\
-         sub NS ns3.partner.test.\n\
+         sub NS ns3.partner.test.\ncdn CNAME www.partner.test.\n\
          _acme-challenge.alias CNAME alias.acme.partner.test.\n\
          *.wild CNAME www.partner.test.\n\
          *.both CNAME www.partner.test.\n_acme-challenge.both CNAME both.acme.partner.test.\n\
@@ -194,6 +194,7 @@ async fn every_layout_leads_to_the_right_zone_or_a_clear_error() {
         "none.example.test",
         "empty.example.test",
         "wild.example.test",
+        "cdn.example.test",
     ] {
         assert_eq!(lab.place_of(&format!("_acme-challenge.{host}")).await, own(host));
     }

@@ -7,7 +7,11 @@ use hickory_proto::{
 use proptest::prelude::*;
 
 use super::*;
-use crate::dns::question::{Kind, wire_name};
+use crate::dns::{
+    authority,
+    propagation::Standing,
+    question::{Kind, wire_name},
+};
 
 const ID: u16 = 0x1234;
 
@@ -56,6 +60,8 @@ fn use_all(answer: &Answer) {
     answer.serial();
     answer.ttl();
     answer.referral(&zone, &name);
+    let _meaning = authority::read(answer, &zone, &name, false);
+    Standing::of(answer, &name, &["value".to_owned()]);
 }
 
 #[test]

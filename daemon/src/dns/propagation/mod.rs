@@ -49,7 +49,7 @@ pub(super) async fn wait_visible(
     let look = |board: &Board, address| {
         board
             .next_round(address)
-            .map(|(due, owners)| look(transport, timeout, address, due, owners))
+            .map(|(due, owners)| ask_when_due(transport, timeout, address, due, owners))
     };
     rounds.extend(
         board
@@ -94,7 +94,7 @@ pub(super) async fn wait_visible(
 }
 
 /// Asks one server about several names when they are due.
-async fn look(
+async fn ask_when_due(
     transport: &dyn Transport,
     timeout: Duration,
     address: SocketAddr,

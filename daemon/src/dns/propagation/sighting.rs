@@ -52,10 +52,12 @@ pub enum Standing {
 
 /// Values quoted of a server that lags; a name with a hundred stale ones is not printed whole.
 pub const SHOWN: usize = 4;
+/// Servers and names spelt out in a message; all of them are in [`NotVisible::sightings`].
+const NAMED: usize = 12;
 
 impl Standing {
     /// Reads a TXT answer about `owner`.
-    pub(super) fn of(answer: &Answer, owner: &DnsName, values: &[String]) -> Standing {
+    pub(in super::super) fn of(answer: &Answer, owner: &DnsName, values: &[String]) -> Standing {
         if !answer.is_conclusive() {
             return Standing::Failed(Failure::Rcode(answer.rcode));
         }
@@ -201,10 +203,11 @@ impl NotVisible {
 }
 
 fn blockers(sightings: &[Sighting]) -> String {
-    let lines: Vec<_> = sightings
-        .iter()
-        .filter(|sighting| sighting.blocks())
-        .map(Sighting::to_string)
-        .collect();
+    let blocking = || sightings.iter().filter(|sighting| sighting.blocks());
+    let mut lines: Vec<_> = blocking().take(NAMED).map(Sighting::to_string).collect();
+    match blocking().count().saturating_sub(NAMED) {
+        0 => {}
+        more => lines.push(format!("and {more} more")),
+    }
     lines.join("; ")
 }

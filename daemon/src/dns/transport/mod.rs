@@ -61,8 +61,8 @@ async fn ask(server: SocketAddr, question: &Question, timeout: Duration) -> Resu
     let start = Instant::now();
     let answer = exchange(server, question, true, start, timeout).await?;
     // RFC 6891 7: servers from before EDNS
-    if matches!(answer.rcode, Rcode::FORM_ERR | Rcode::NOT_IMP | Rcode::BAD_VERS) {
-        let left = timeout.saturating_sub(start.elapsed());
+    let left = timeout.saturating_sub(start.elapsed());
+    if matches!(answer.rcode, Rcode::FORM_ERR | Rcode::NOT_IMP | Rcode::BAD_VERS) && !left.is_zero() {
         return exchange(server, question, false, Instant::now(), left).await;
     }
     Ok(answer)
