@@ -53,6 +53,14 @@ pub struct OptionSpec {
     pub(crate) flags: u32,
 }
 
+impl OptionSpec {
+    /// Its name in the configuration.
+    #[must_use]
+    pub const fn key(&self) -> &'static str {
+        self.key
+    }
+}
+
 /// A declared option whose value is read as `T`: one of the types of [`Value`], an
 /// `Option` of it, or a `Vec` for a list.
 #[derive(Debug)]
