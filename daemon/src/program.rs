@@ -7,13 +7,16 @@ use std::{
     path::{Path, PathBuf},
 };
 
+/// Where programs are searched, whatever started the daemon.
+pub const SEARCH_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+
 /// Finds the program as `execvp` would: a name with a slash is a path, any
-/// other is looked up in `PATH`.
+/// other is looked up in [`SEARCH_PATH`].
 ///
 /// # Errors
 /// `NotFound`, or `PermissionDenied` for a path that is no executable file.
 pub fn find(program: &str) -> io::Result<PathBuf> {
-    find_in(program, std::env::var_os("PATH").unwrap_or_default().as_os_str())
+    find_in(program, OsStr::new(SEARCH_PATH))
 }
 
 fn find_in(program: &str, search: &OsStr) -> io::Result<PathBuf> {

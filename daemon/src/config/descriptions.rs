@@ -32,7 +32,7 @@ pub struct Undescribed {
 
 /// Knows nothing: options are taken as they are.
 #[derive(Clone, Copy, Debug, Default)]
-pub(super) struct NoDescriptions;
+pub struct NoDescriptions;
 
 impl Descriptions for NoDescriptions {
     fn describe(

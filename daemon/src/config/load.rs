@@ -3,9 +3,8 @@ use std::path::{Path, PathBuf};
 use serde::de::DeserializeOwned;
 
 use super::{
-    Config, Descriptions, Faults,
+    Config, Descriptions, Faults, NoDescriptions,
     build::{self, Parts},
-    descriptions::NoDescriptions,
     document::Document,
     fault::Problem,
     findings::{Findings, Location},

@@ -25,7 +25,7 @@ mod yaml;
 #[cfg(test)]
 mod tests;
 
-pub use descriptions::{Descriptions, Undescribed};
+pub use descriptions::{Descriptions, NoDescriptions, Undescribed};
 pub use fault::{Excerpt, Fault, Faults, Place, Severity};
 pub use load::{Presence, load, load_with, socket};
 

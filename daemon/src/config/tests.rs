@@ -4,7 +4,6 @@ use super::*;
 
 mod options;
 mod reports;
-mod samples;
 mod secrets;
 mod whole;
 mod yaml_laws;
@@ -38,7 +37,7 @@ impl Site {
 
     /// Loads a configuration for another machine.
     fn load(&self, text: &str) -> Result<Config, Faults> {
-        self.load_with(text, &descriptions::NoDescriptions)
+        self.load_with(text, &NoDescriptions)
     }
 
     fn load_with(&self, text: &str, descriptions: &dyn Descriptions) -> Result<Config, Faults> {

@@ -20,6 +20,7 @@ use tracing::{info, warn};
 
 use crate::{
     deployment::{HookCause, HookFailure, HookOptions},
+    program::SEARCH_PATH,
     types::{CertificateName, Identifier},
 };
 
@@ -40,8 +41,6 @@ pub struct HookRun<'a> {
     pub identifiers: &'a [Identifier],
 }
 
-/// Where programs are searched, whatever started the daemon.
-const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 /// Between SIGTERM and SIGKILL: with it a hung hook is gone within a second of its timeout.
 const GRACE: Duration = Duration::from_millis(500);
 const GRACE_LOOK: Duration = Duration::from_millis(10);
@@ -117,7 +116,7 @@ fn start(options: &HookOptions, run: HookRun<'_>) -> Result<Child, HookFailure> 
     };
     let names: Vec<String> = run.identifiers.iter().map(ToString::to_string).collect();
     let environment: [(&str, OsString); 6] = [
-        ("PATH", PATH.into()),
+        ("PATH", SEARCH_PATH.into()),
         ("DNS01D_CERTIFICATE", run.certificate.as_str().into()),
         ("DNS01D_LIVE", run.live.into()),
         ("DNS01D_GENERATION", run.generation.to_string().into()),
@@ -148,7 +147,7 @@ fn start(options: &HookOptions, run: HookRun<'_>) -> Result<Child, HookFailure> 
 
 fn cannot_start(options: &HookOptions, error: &std::io::Error) -> HookCause {
     let reason = match Errno::from_io_error(error) {
-        Some(Errno::NOENT) => format!("not found as a path, nor in {PATH}"),
+        Some(Errno::NOENT) => format!("not found as a path, nor in {SEARCH_PATH}"),
         Some(Errno::ACCESS) => "the daemon's user may not execute it".to_owned(),
         Some(Errno::NOEXEC) => {
             "it is neither a binary for this machine nor a script that begins with #!".to_owned()

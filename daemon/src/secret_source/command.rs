@@ -99,6 +99,7 @@ impl Running {
             .process_group(0);
         // whatever a secret program complains about may hold the secret
         spawn.stderr(Stdio::null());
+        spawn.env("PATH", program::SEARCH_PATH);
         for name in NOT_FOR_CHILDREN {
             spawn.env_remove(name);
         }

@@ -6,7 +6,7 @@ use crate::{
         raw::{self, Text},
     },
     deployment::{DEFAULT_HOOK_TIMEOUT, HookOptions},
-    program,
+    program::{self, SEARCH_PATH},
 };
 
 #[derive(Debug, thiserror::Error)]
@@ -17,7 +17,7 @@ enum HookProblem {
     ShellLine(String),
     #[error("the program `{0}` is a path that does not begin at the root")]
     Relative(String),
-    #[error("there is no program `{0}` in PATH")]
+    #[error("there is no program `{0}` in {SEARCH_PATH}")]
     NotInPath(String),
     #[error("the program `{program}` cannot be run: {error}")]
     Program { program: String, error: std::io::Error },
@@ -32,7 +32,7 @@ impl Problem for HookProblem {
                 line.split_whitespace().collect::<Vec<_>>().join(", ")
             )),
             HookProblem::Relative(_) => {
-                Some("write its whole path, or its name alone to have it found in PATH".into())
+                Some("write its whole path, or its name alone to have it searched for".into())
             }
             HookProblem::NotInPath(_) => Some("write its whole path".into()),
             HookProblem::Program { .. } => None,

@@ -139,7 +139,7 @@ fn a_file_that_cannot_be_used_is_one_fault() {
     add(&binary);
     let open = site.write("open.yaml", "log: {}\n");
     fs::set_permissions(&open, fs::Permissions::from_mode(0o666)).expect("a mode");
-    let report = load_with(&open, &descriptions::NoDescriptions, Presence::Assumed).expect_err("a fault");
+    let report = load_with(&open, &NoDescriptions, Presence::Assumed).expect_err("a fault");
     reports.push_str(&site.plain(&report.to_string()));
     insta::assert_snapshot!(reports);
 }

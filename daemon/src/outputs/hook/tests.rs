@@ -63,7 +63,7 @@ async fn a_hook_sees_its_certificate_and_nothing_of_the_daemons_environment() {
         read("env"),
         format!(
             "DNS01D_CERTIFICATE=internal\nDNS01D_GENERATION=7\nDNS01D_LIVE=/out/live\n\
-             DNS01D_NAMES=*.example.test example.test\nDNS01D_SERIAL=0a0b\nPATH={PATH}\n"
+             DNS01D_NAMES=*.example.test example.test\nDNS01D_SERIAL=0a0b\nPATH={SEARCH_PATH}\n"
         )
     );
     assert_eq!(read("cwd"), "/\n");
