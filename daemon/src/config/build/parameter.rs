@@ -76,7 +76,12 @@ impl Builder<'_> {
         description: Option<&ProviderDescription>,
     ) -> ConfiguredOptions {
         for described in description.iter().flat_map(|description| &description.options) {
-            let given = options.contains_key(&described.key);
+            // a misspelt key is reported once, as such
+            let misspelt = |key: &String| {
+                description.is_some_and(|description| description.option(key).is_none())
+                    && nearest(key, [described.key.as_str()]).is_some()
+            };
+            let given = options.contains_key(&described.key) || options.keys().any(misspelt);
             if described.required && described.default.is_none() && !given {
                 let problem = OptionProblem::Missing {
                     key: described.key.clone(),
