@@ -67,6 +67,16 @@ pub trait OptionSource: std::fmt::Debug + Send + Sync {
     fn read(&self) -> Result<Vec<OptionValue>, String>;
 }
 
+impl Options {
+    /// A listed variable that would change how the plugin host itself is loaded, before it is confined.
+    pub fn forbidden_variable(&self) -> Option<&str> {
+        let names = self.environment.keys().map(String::as_str);
+        names
+            .into_iter()
+            .find(|name| name.starts_with("LD_") || *name == "GLIBC_TUNABLES")
+    }
+}
+
 /// Go's runtime and a TLS stack fit with room; a leak is found long before the machine suffers.
 pub const DEFAULT_MEMORY: u64 = 256 << 20;
 /// A renewal's removal follows its present within this time, so one process serves both.
