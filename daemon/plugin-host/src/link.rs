@@ -29,8 +29,15 @@ const SOCKET_FAILED: i32 = 74;
 pub struct Link(Arc<Inner>);
 
 #[derive(Debug)]
+enum Item {
+    Message(FromHost),
+    // answered when everything before it is written
+    Mark(SyncSender<()>),
+}
+
+#[derive(Debug)]
 struct Inner {
-    queue: SyncSender<FromHost>,
+    queue: SyncSender<Item>,
     dropped: AtomicU64,
     next_question: AtomicU64,
     questions: Mutex<HashMap<u64, SyncSender<StateAnswer>>>,
@@ -58,7 +65,7 @@ impl Link {
     /// Sends a message, waiting for room.
     pub fn send(&self, message: FromHost) {
         // the writer never ends while the process lives
-        let _ = self.0.queue.send(message);
+        let _ = self.0.queue.send(Item::Message(message));
     }
 
     /// Sends a log line, or drops it where the daemon does not keep up: a plugin must not block on its own
@@ -71,12 +78,20 @@ impl Link {
                 call: None,
                 text: format!("{count} log lines of the plugin were dropped"),
             };
-            if self.0.queue.try_send(FromHost::Log(note)).is_err() {
+            if self.0.queue.try_send(Item::Message(FromHost::Log(note))).is_err() {
                 self.0.dropped.fetch_add(count, Ordering::Relaxed);
             }
         }
-        if let Err(TrySendError::Full(_)) = self.0.queue.try_send(FromHost::Log(log)) {
+        if let Err(TrySendError::Full(_)) = self.0.queue.try_send(Item::Message(FromHost::Log(log))) {
             self.drop_line();
+        }
+    }
+
+    /// Waits until everything that was sent is written.
+    pub fn flush(&self) {
+        let (written, wait) = sync_channel(1);
+        if self.0.queue.send(Item::Mark(written)).is_ok() {
+            let _ = wait.recv();
         }
     }
 
@@ -110,16 +125,19 @@ impl Link {
     }
 }
 
-fn write_all(mut socket: UnixStream, waiting: &Receiver<FromHost>) {
-    while let Ok(message) = waiting.recv() {
-        let last = matches!(message, FromHost::Refused(_));
+fn write_all(mut socket: UnixStream, waiting: &Receiver<Item>) {
+    while let Ok(item) = waiting.recv() {
+        let message = match item {
+            Item::Message(message) => message,
+            Item::Mark(written) => {
+                let _ = written.try_send(());
+                continue;
+            }
+        };
         if let Err(error) = write(&mut socket, &message) {
             // without a daemon there is nobody to work for
             eprintln!("dns01-plugin-host: {error}");
             exit_now(SOCKET_FAILED);
-        }
-        if last {
-            exit_now(0);
         }
     }
 }

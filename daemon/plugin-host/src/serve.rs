@@ -29,7 +29,7 @@ use zeroize::Zeroizing;
 use crate::{
     confine::{Run, confine, exit_now, isolate},
     link::Link,
-    load::{ActiveCall, OpenPlugin, Plugin, Services},
+    load::{ActiveCall, OPENING, OpenPlugin, Plugin, Services},
     pool::Pool,
 };
 
@@ -161,8 +161,11 @@ fn start_plugin_thread(library: OwnedFd, link: Link, start: &Start) -> Result<(S
                 desk.link.send(FromHost::Loaded(plugin.description().clone()));
                 serve(plugin, &desk, &waiting);
             }
-            // sending this ends the process
-            Err(fault) => desk.link.send(FromHost::Refused(fault)),
+            Err(fault) => {
+                desk.link.send(FromHost::Refused(fault));
+                desk.link.flush();
+                exit_now(0);
+            }
         })
         .map_err(Error::Thread)?;
     Ok((jobs, calls))
@@ -195,7 +198,7 @@ impl Desk {
 fn serve(plugin: Plugin, desk: &Desk, jobs: &Receiver<Job>) {
     let opened = loop {
         match jobs.recv() {
-            Ok(Job::Open(open)) => break plugin.open(&open, Arc::new(ActiveCall::new(0))),
+            Ok(Job::Open(open)) => break plugin.open(&open, Arc::new(ActiveCall::new(OPENING))),
             Ok(Job::Call(..)) => {}
             Ok(Job::Close) | Err(_) => exit_now(0),
         }
@@ -223,6 +226,7 @@ fn serve(plugin: Plugin, desk: &Desk, jobs: &Receiver<Job>) {
                     pool.finish();
                 }
                 plugin.close();
+                desk.link.flush();
                 exit_now(0);
             }
         }

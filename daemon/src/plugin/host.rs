@@ -108,10 +108,7 @@ impl Host {
                 () = self.voice.flooded() => return Err(Fault::Ending(Ending::Flooded)),
                 message = self.reader.next() => match message? {
                     FromHost::Confined(confinement) => note_gaps(self.voice.speaker(), &confinement),
-                    FromHost::Log(log) => {
-                        self.voice.weigh(log.text.len());
-                        self.voice.say(Stream::Log(log.level), log.call, &log.text);
-                    }
+                    FromHost::Log(log) => self.voice.hear(&log),
                     FromHost::Loaded(description) => return Ok(Ok(description)),
                     FromHost::Refused(fault) => return Ok(Err(Refusal::Fault(fault))),
                     _ => return Err(Fault::out_of_turn()),
@@ -143,11 +140,22 @@ impl Host {
     pub async fn dismiss(mut self, grace: Duration) {
         // a process that is gone already cannot be told
         let _ = self.writer.send(&ToHost::Close).await;
-        if timeout(grace, self.process.ended()).await.is_err() {
+        let goodbye = async {
+            loop {
+                match self.reader.next().await {
+                    Ok(FromHost::Log(log)) => self.voice.hear(&log),
+                    Ok(_) => {}
+                    Err(_) => break,
+                }
+            }
+            self.process.ended().await;
+        };
+        if timeout(grace, goodbye).await.is_err() {
             tracing::warn!(
                 provider = self.voice.speaker(),
                 "plugin did not close in time and is killed"
             );
+            self.process.kill();
         }
         self.bury(Fault::Gone).await;
     }

@@ -185,7 +185,9 @@ impl Inner {
             match session.call(operation, records.clone(), timeout, deadline).await {
                 Ok(outcomes) => return Ok(outcomes),
                 Err(Refused::Failed(error)) => return Err(error),
-                Err(Refused::Gone) => {}
+                Err(Refused::Gone) => timeout_at(deadline, session.ended())
+                    .await
+                    .map_err(|_| CallError::NoTime(timeout))?,
             }
         }
         Err(CallError::NoTime(timeout))

@@ -2,6 +2,7 @@
 
 use std::{collections::VecDeque, sync::Arc, time::Duration};
 
+use dns01_plugin_wire::Log;
 use parking_lot::Mutex;
 use tokio::{
     io::{AsyncRead, AsyncReadExt},
@@ -141,6 +142,12 @@ impl Voice {
             Stream::Log(4) => tracing::debug!(provider, call, line, "plugin logged"),
             Stream::Log(5..) => tracing::trace!(provider, call, line, "plugin logged"),
         }
+    }
+
+    /// Logs a line of `dns01_host.log`.
+    pub fn hear(&self, log: &Log) {
+        self.weigh(log.text.len());
+        self.say(Stream::Log(log.level), log.call, &log.text);
     }
 
     /// Counts what arrived, shown or not.

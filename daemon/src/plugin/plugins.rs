@@ -23,7 +23,7 @@ use super::{
 };
 
 /// Reading tables takes milliseconds; mapping a bridge of 80 MB from a cold disk takes seconds.
-const DESCRIBE: Duration = Duration::from_secs(20);
+const DESCRIBE: Duration = Duration::from_secs(10);
 
 /// Starts plugin processes. Cheap to clone; one per daemon.
 #[derive(Clone, Debug)]
@@ -111,8 +111,7 @@ impl Plugins {
                 last_words: voice.last_words(),
             }))
         })?;
-        // nothing was opened, so there is nothing to close
-        drop(host);
+        host.dismiss(self.0.options.grace).await;
         tracing::debug!(library = voice.speaker(), took = ?began.elapsed(), "plugin library described");
         Ok(Arc::new(description))
     }

@@ -165,10 +165,15 @@ impl Session {
         }
     }
 
-    /// Cancels what runs, ends the process, and waits for its end.
-    pub async fn shutdown(mut self) {
-        self.stop.cancel();
+    /// Waits for the end, which is near once a call was refused with [`Refused::Gone`].
+    pub async fn ended(mut self) {
         // an error means that the task is gone, and the process with it
         let _ = self.ended.wait_for(Option::is_some).await;
+    }
+
+    /// Cancels what runs, ends the process, and waits for its end.
+    pub async fn shutdown(self) {
+        self.stop.cancel();
+        self.ended().await;
     }
 }

@@ -25,7 +25,7 @@ use tokio_util::sync::CancellationToken;
 use super::{
     error::{CallError, Ending, Failure, RecordOutcome, record_outcome},
     host::{Fault, Host},
-    output::{Stream, Voice},
+    output::Voice,
     session::{End, Limits, QUEUE, Request},
     state::{self, PluginState},
 };
@@ -222,8 +222,7 @@ impl Worker {
     async fn receive(&mut self, message: FromHost) -> Result<(), Over> {
         match message {
             FromHost::Log(log) => {
-                self.voice.weigh(log.text.len());
-                self.voice.say(Stream::Log(log.level), log.call, &log.text);
+                self.voice.hear(&log);
                 Ok(())
             }
             FromHost::Answer(answer) => self.answered(answer),

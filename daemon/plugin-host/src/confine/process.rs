@@ -86,13 +86,16 @@ fn close_from(first: u32) -> io::Result<()> {
     }
 }
 
-/// ABI rule T5: SIGPIPE ignored, SIGCHLD default, none blocked.
+/// ABI rule T5: SIGPIPE ignored, SIGCHLD default, none blocked. Rust's own handlers go too: theirs returns
+/// from a SIGSEGV that was raised and not caused, and the process would go on.
 fn reset_signals() -> io::Result<()> {
     // SAFETY: no handler is installed, only the two constant dispositions; the set is initialised by
     // sigemptyset before it is used.
     unsafe {
         libc::signal(libc::SIGPIPE, libc::SIG_IGN);
-        libc::signal(libc::SIGCHLD, libc::SIG_DFL);
+        for signal in [libc::SIGCHLD, libc::SIGSEGV, libc::SIGBUS] {
+            libc::signal(signal, libc::SIG_DFL);
+        }
         let mut none = std::mem::zeroed();
         libc::sigemptyset(&mut none);
         if libc::sigprocmask(libc::SIG_SETMASK, &none, std::ptr::null_mut()) != 0 {

@@ -1,6 +1,7 @@
 //! Mapping the library and finding its entry.
 
 use std::{
+    error::Error,
     ffi::CString,
     os::fd::{AsRawFd, BorrowedFd},
 };
@@ -22,7 +23,13 @@ pub fn load(file: BorrowedFd<'_>) -> Result<EntryFn, LoadFault> {
     // SAFETY: runs the library's initialisers, which is what a plugin host is for; the process is confined.
     let library = unsafe { Library::open(Some(&path), RTLD_NOW | RTLD_LOCAL) };
     let library = library.map_err(|error| LoadFault::Loader {
-        what: without_path(&error.to_string(), &path),
+        // the loader's own words are the cause
+        what: without_path(
+            &error
+                .source()
+                .map_or_else(|| error.to_string(), ToString::to_string),
+            &path,
+        ),
     })?;
     // never unloaded: Rust, Go and OpenSSL all break on dlclose
     let library: &'static Library = Box::leak(Box::new(library));

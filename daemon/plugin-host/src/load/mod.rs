@@ -16,4 +16,4 @@ mod tables;
 mod text;
 
 pub use plugin::{OpenPlugin, Plugin};
-pub use services::{ActiveCall, Services};
+pub use services::{ActiveCall, OPENING, Services};

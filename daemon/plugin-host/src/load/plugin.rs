@@ -10,7 +10,7 @@ use dns01_plugin_wire::{
 
 use super::{
     batch, library,
-    services::{ActiveCall, Services},
+    services::{ActiveCall, OPENING, Services},
     slots::{Slots, broken},
     tables::{self, Tables},
     text::{Arena, InnerNul},
@@ -80,7 +80,7 @@ impl Plugin {
         let options = lend_options(open, provider, flags, &mut texts)?;
         let pointers: Vec<*const abi::OptionValue> = options.iter().map(std::ptr::from_ref).collect();
         let id = Tables::c_id(provider);
-        let call = make_call(0, 1, open.timeout_ms, &active);
+        let call = make_call(OPENING, 1, open.timeout_ms, &active);
         let mut error = Slots::new(1);
         let slot = error.pointers()[0];
         let mut instance = std::ptr::null_mut();

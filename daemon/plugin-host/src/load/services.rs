@@ -20,6 +20,8 @@ use parking_lot::Mutex;
 
 use crate::link::Link;
 
+/// The id of the call that opens the instance; record operations count from 1.
+pub const OPENING: u64 = 0;
 /// Longest log line (`dns01_host.log`).
 const LINE: usize = 8 << 10;
 /// Log lines at once, and each second after that. More is no diagnosis but noise.
@@ -121,7 +123,7 @@ impl Services {
         if self.bucket.lock().take() {
             self.link.log(Log {
                 level,
-                call: self.call(call).map(|call| call.id),
+                call: self.call(call).map(|call| call.id).filter(|id| *id != OPENING),
                 text,
             });
         } else {

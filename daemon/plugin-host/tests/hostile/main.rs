@@ -1,0 +1,11 @@
+//! Plugins that misbehave, through the daemon's own client: each fails its own call with its cause, and
+//! nothing else.
+
+mod calls;
+mod confinement;
+mod endings;
+mod lab;
+mod lifecycle;
+mod programs;
+mod secrets;
+mod tables;
