@@ -79,6 +79,13 @@ pub trait Store: std::fmt::Debug + Send + Sync {
     /// Small durable state of a provider instance.
     fn plugin_state(&self, instance: InstanceName, key: String) -> Answer<'_, Option<Vec<u8>>>;
 
-    /// Keeps it; an empty value removes the key.
-    fn keep_plugin_state(&self, instance: InstanceName, key: String, value: Vec<u8>) -> Answer<'_, ()>;
+    /// Keeps it; an empty value removes the key. False, and nothing kept, for a
+    /// new key beyond `most` of them.
+    fn keep_plugin_state(
+        &self,
+        instance: InstanceName,
+        key: String,
+        value: Vec<u8>,
+        most: usize,
+    ) -> Answer<'_, bool>;
 }

@@ -53,20 +53,28 @@ pub(super) fn plugin_state(
         .optional()?)
 }
 
+/// False when the key is new and there are `most` already.
 pub(super) fn keep_plugin_state(
     connection: &Connection,
     instance: &InstanceName,
     key: &str,
     value: &[u8],
-) -> Result<()> {
+    most: usize,
+) -> Result<bool> {
     if value.is_empty() {
         connection
             .prepare_cached("DELETE FROM plugin_state WHERE instance = ?1 AND key = ?2")?
             .execute(params![instance.as_str(), key])?;
-    } else {
-        connection
-            .prepare_cached("INSERT OR REPLACE INTO plugin_state (instance, key, value) VALUES (?1, ?2, ?3)")?
-            .execute(params![instance.as_str(), key, value])?;
+        return Ok(true);
     }
-    Ok(())
+    let others: i64 = connection
+        .prepare_cached("SELECT count(*) FROM plugin_state WHERE instance = ?1 AND key <> ?2")?
+        .query_row(params![instance.as_str(), key], |row| row.get(0))?;
+    if others >= i64::try_from(most).unwrap_or(i64::MAX) {
+        return Ok(false);
+    }
+    connection
+        .prepare_cached("INSERT OR REPLACE INTO plugin_state (instance, key, value) VALUES (?1, ?2, ?3)")?
+        .execute(params![instance.as_str(), key, value])?;
+    Ok(true)
 }

@@ -42,8 +42,10 @@ const BATCH: usize = 128;
 
 type Boxed = Box<dyn Any + Send>;
 
+type Run = Box<dyn FnOnce(&Connection) -> Result<Boxed> + Send>;
+
 struct Work {
-    run: Box<dyn FnOnce(&Connection) -> Result<Boxed> + Send>,
+    run: Run,
     reply: oneshot::Sender<std::result::Result<Boxed, StoreError>>,
 }
 
@@ -126,10 +128,10 @@ fn serve(mut connection: Connection, mut work: mpsc::Receiver<Work>, path: &Path
 fn commit(connection: &mut Connection, batch: impl Iterator<Item = Work>, path: &Path) {
     let wrap = |trouble| report(trouble, path);
     let mut done: Vec<(oneshot::Sender<_>, std::result::Result<Boxed, StoreError>)> = Vec::new();
-    let mut work = batch.peekable();
+    let mut work = batch;
     let outcome = (|| -> Result<()> {
         let mut transaction = connection.transaction()?;
-        while let Some(Work { run, reply }) = work.next() {
+        for Work { run, reply } in work.by_ref() {
             // a savepoint each: one that fails takes nothing of the others with it
             let savepoint = transaction.savepoint()?;
             let value = match run(&savepoint) {

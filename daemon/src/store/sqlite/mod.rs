@@ -89,7 +89,7 @@ impl Store for Sqlite {
     }
 
     fn certificates(&self) -> Answer<'_, Vec<CertificateRow>> {
-        self.reader.run(|tx| certificates::all(tx)).boxed()
+        self.reader.run(certificates::all).boxed()
     }
 
     fn certificate(&self, name: CertificateName) -> Answer<'_, Option<CertificateRow>> {
@@ -127,7 +127,7 @@ impl Store for Sqlite {
     }
 
     fn leftovers(&self) -> Answer<'_, Vec<Record>> {
-        self.reader.run(|tx| records::leftovers(tx)).boxed()
+        self.reader.run(records::leftovers).boxed()
     }
 
     fn records_removed(&self, instance: InstanceName, outcomes: Vec<(i64, RecordRemoval)>) -> Answer<'_, ()> {
@@ -172,9 +172,15 @@ impl Store for Sqlite {
             .boxed()
     }
 
-    fn keep_plugin_state(&self, instance: InstanceName, key: String, value: Vec<u8>) -> Answer<'_, ()> {
+    fn keep_plugin_state(
+        &self,
+        instance: InstanceName,
+        key: String,
+        value: Vec<u8>,
+        most: usize,
+    ) -> Answer<'_, bool> {
         self.writer
-            .run(move |tx| accounts::keep_plugin_state(tx, &instance, &key, &value))
+            .run(move |tx| accounts::keep_plugin_state(tx, &instance, &key, &value, most))
             .boxed()
     }
 }

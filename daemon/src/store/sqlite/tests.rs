@@ -391,7 +391,7 @@ async fn plugin_state_is_kept_per_instance() {
     let store = bench.store();
     let (a, b): (InstanceName, InstanceName) = ("a".parse().unwrap(), "b".parse().unwrap());
     store
-        .keep_plugin_state(a.clone(), "k".into(), b"v".to_vec())
+        .keep_plugin_state(a.clone(), "k".into(), b"v".to_vec(), 1)
         .await
         .unwrap();
     assert_eq!(
@@ -399,8 +399,14 @@ async fn plugin_state_is_kept_per_instance() {
         Some(b"v".to_vec())
     );
     assert_eq!(store.plugin_state(b, "k".into()).await.unwrap(), None);
+    assert!(
+        !store
+            .keep_plugin_state(a.clone(), "too many".into(), b"v".to_vec(), 1)
+            .await
+            .unwrap()
+    );
     store
-        .keep_plugin_state(a.clone(), "k".into(), vec![])
+        .keep_plugin_state(a.clone(), "k".into(), vec![], 1)
         .await
         .unwrap();
     assert_eq!(store.plugin_state(a, "k".into()).await.unwrap(), None);
