@@ -1,3 +1,5 @@
+use std::fmt;
+
 use jiff::Timestamp;
 use serde::{Deserialize, Deserializer, Serialize};
 
@@ -40,6 +42,20 @@ pub enum AuthorizationStatus {
     /// A status that RFC 8555 does not have.
     #[serde(untagged)]
     Unknown(String),
+}
+
+impl fmt::Display for AuthorizationStatus {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            AuthorizationStatus::Pending => "pending",
+            AuthorizationStatus::Valid => "valid",
+            AuthorizationStatus::Invalid => "invalid",
+            AuthorizationStatus::Deactivated => "deactivated",
+            AuthorizationStatus::Expired => "expired",
+            AuthorizationStatus::Revoked => "revoked",
+            AuthorizationStatus::Unknown(text) => text,
+        })
+    }
 }
 
 /// RFC 8555 7.1.3: `{"type": "dns", "value": "example.org"}`.

@@ -47,6 +47,17 @@ pub enum ChallengeKind {
     Other(String),
 }
 
+impl fmt::Display for ChallengeKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            ChallengeKind::Dns01 => "dns-01",
+            ChallengeKind::DnsAccount01 => "dns-account-01",
+            ChallengeKind::DnsPersist01 => "dns-persist-01",
+            ChallengeKind::Other(text) => text,
+        })
+    }
+}
+
 /// Status of a challenge (RFC 8555 7.1.6).
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
