@@ -1,5 +1,15 @@
 //! Challenge records: routed, journalled, published, seen, removed.
 
+mod clean_up;
+mod error;
 mod options;
+mod owner_locks;
+mod publisher;
+mod route;
 
+pub use clean_up::{CLEAN_UP_TRIES, Swept};
+pub use error::ChallengeError;
 pub use options::Route;
+pub use owner_locks::OwnerLocks;
+pub use publisher::{CHALLENGE_TTL, Publisher};
+pub use route::Routes;

@@ -1,0 +1,88 @@
+use crate::{
+    dns, plugin,
+    store::StoreError,
+    types::{DnsName, Fault, FaultClass, InstanceName},
+};
+
+/// Why a challenge record could not be published or seen.
+#[derive(Debug, thiserror::Error)]
+pub enum ChallengeError {
+    /// No route leads to a provider.
+    #[error(
+        "no provider serves `{owner}`: add its zone to `zones` of a provider, or a provider without `zones`"
+    )]
+    NoRoute {
+        /// The name, CNAMEs followed.
+        owner: DnsName,
+    },
+    /// A route leads to an instance that is not there: a bug in applying the configuration.
+    #[error("provider `{0}` is not configured")]
+    NoInstance(InstanceName),
+    /// `_acme-challenge.` does not fit in front of it.
+    #[error("`_acme-challenge.{identifier}` is longer than a DNS name can be")]
+    TooLong {
+        /// The name to prove.
+        identifier: DnsName,
+    },
+    /// The zone of a name could not be found.
+    #[error(transparent)]
+    Locate(#[from] dns::LocateError),
+    /// The provider process failed as a whole.
+    #[error("provider `{instance}`: {source}")]
+    Call {
+        /// Which one.
+        instance: InstanceName,
+        /// How.
+        source: plugin::CallError,
+    },
+    /// The provider refused a record.
+    #[error("provider `{instance}` for `{owner}`: {failure}")]
+    Record {
+        /// Which one.
+        instance: InstanceName,
+        /// Where the record should stand.
+        owner: DnsName,
+        /// What it said.
+        failure: plugin::Failure,
+    },
+    /// Not every server showed the records in time.
+    #[error(transparent)]
+    NotVisible(#[from] dns::NotVisible),
+    /// The journal could not be kept.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+impl ChallengeError {
+    /// For the schedule.
+    pub fn fault(&self) -> Fault {
+        let class = match self {
+            ChallengeError::NoRoute { .. }
+            | ChallengeError::TooLong { .. }
+            | ChallengeError::NoInstance(_) => FaultClass::Operator,
+            ChallengeError::Locate(error) => match error.retry() {
+                dns::Retry::Backoff => FaultClass::Transient,
+                dns::Retry::Never => FaultClass::Operator,
+            },
+            // with the name of the instance around the plugin's words
+            ChallengeError::Call { source, .. } => {
+                return Fault {
+                    text: self.to_string(),
+                    ..source.fault()
+                };
+            }
+            ChallengeError::Record { failure, .. } => {
+                return Fault {
+                    text: self.to_string(),
+                    ..failure.fault()
+                };
+            }
+            ChallengeError::NotVisible(_) | ChallengeError::Store(_) => FaultClass::Transient,
+        };
+        Fault {
+            class,
+            not_before: None,
+            text: self.to_string(),
+        }
+    }
+}
