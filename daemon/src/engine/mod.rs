@@ -1,5 +1,21 @@
-//! Carries out what the machines decide.
+//! Carries out what the machines decide: takes due jobs from the store, runs a
+//! worker for each, makes every state durable before it acts on it.
 
+mod account_key;
+mod adopt;
+mod authority;
+mod clean_up;
+mod deploy;
+mod fault;
+mod issue;
 mod options;
+mod perform;
+mod progress;
+mod queue;
+mod world;
 
+pub use authority::{Authority, AuthorityError};
 pub use options::{Certificate, DEFAULT_CONCURRENCY, Options};
+pub use progress::{Outcome, Progress, Stage};
+pub use queue::{Engine, UnknownCertificate};
+pub use world::World;

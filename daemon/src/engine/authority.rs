@@ -1,0 +1,147 @@
+use std::{path::PathBuf, sync::Arc};
+
+use tokio::{sync::OnceCell, task::spawn_blocking};
+use tracing::info;
+
+use super::account_key::{self, AccountKeyError};
+use crate::{
+    acme::{self, AccountKey, Client},
+    clock::Clock,
+    store::{self, Store, StoreError},
+    types::{CaName, Fault, FaultClass},
+};
+
+/// A CA with the daemon's account there, made when it is first needed.
+#[derive(Debug)]
+pub struct Authority {
+    options: acme::Options,
+    key_path: PathBuf,
+    store: Arc<dyn Store>,
+    clock: Arc<dyn Clock>,
+    client: OnceCell<Client>,
+    account: OnceCell<acme::Account>,
+}
+
+/// Why there is no account to work with.
+#[derive(Debug, thiserror::Error)]
+pub enum AuthorityError {
+    /// The CA's options are of no use, for example an unreadable `ca-file`.
+    #[error("CA `{ca}`: {source}")]
+    Setup {
+        /// Which one.
+        ca: CaName,
+        /// Why.
+        source: acme::SetupError,
+    },
+    /// The CA could not be asked, or refused.
+    #[error(transparent)]
+    Acme(#[from] acme::Error),
+    /// The account's key.
+    #[error(transparent)]
+    Key(#[from] AccountKeyError),
+    /// The store.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+impl AuthorityError {
+    /// For the schedule.
+    pub fn fault(&self) -> Fault {
+        match self {
+            AuthorityError::Acme(error) => Fault::from(error),
+            AuthorityError::Key(_) | AuthorityError::Setup { .. } => Fault {
+                class: FaultClass::Operator,
+                not_before: None,
+                text: self.to_string(),
+            },
+            AuthorityError::Store(_) => Fault {
+                class: FaultClass::Transient,
+                not_before: None,
+                text: self.to_string(),
+            },
+        }
+    }
+}
+
+impl Authority {
+    /// Asks nothing yet. The account's key lies at `key_path`.
+    pub fn new(
+        options: acme::Options,
+        key_path: PathBuf,
+        store: Arc<dyn Store>,
+        clock: Arc<dyn Clock>,
+    ) -> Self {
+        Authority {
+            options,
+            key_path,
+            store,
+            clock,
+            client: OnceCell::new(),
+            account: OnceCell::new(),
+        }
+    }
+
+    /// What it was made from.
+    pub fn options(&self) -> &acme::Options {
+        &self.options
+    }
+
+    /// The account, found or registered on the first call.
+    pub(super) async fn account(&self) -> Result<&acme::Account, AuthorityError> {
+        // one caller registers, the others wait for it
+        self.account.get_or_try_init(|| self.find_or_register()).await
+    }
+
+    async fn find_or_register(&self) -> Result<acme::Account, AuthorityError> {
+        let client = self.client.get_or_try_init(|| async { self.open() }).await?;
+        let directory = self.options.directory.to_string();
+        let known = self
+            .store
+            .account(self.options.name.clone(), directory.clone())
+            .await?;
+        let key = self.key(known.as_ref()).await?;
+        if let Some(known) = known.filter(|known| known.thumbprint == key.thumbprint()) {
+            return Ok(acme::Account::open(client.clone(), Arc::new(key), known.url));
+        }
+        // the key is durable: a kill from here on finds the same account again (RFC 8555 7.3.1)
+        let url = client.new_account(&key).await?;
+        info!(ca = %self.options.name, account = %url, "account registered");
+        let kept = store::Account {
+            url: url.clone(),
+            thumbprint: key.thumbprint().to_owned(),
+        };
+        self.store
+            .keep_account(self.options.name.clone(), directory, kept)
+            .await?;
+        Ok(acme::Account::open(client.clone(), Arc::new(key), url))
+    }
+
+    fn open(&self) -> Result<Client, AuthorityError> {
+        Client::open(self.options.clone(), self.clock.clone()).map_err(|source| AuthorityError::Setup {
+            ca: self.options.name.clone(),
+            source,
+        })
+    }
+
+    async fn key(&self, known: Option<&store::Account>) -> Result<AccountKey, AuthorityError> {
+        let path = self.key_path.clone();
+        let known = known.map(|account| account.url.to_string());
+        let work = move || match (account_key::read(&path)?, known) {
+            (Some(key), _) => Ok(key),
+            (None, Some(account)) => Err(AccountKeyError::Gone { path, account }),
+            (None, None) => {
+                let unusable = |error: &dyn std::error::Error| AccountKeyError::Damaged {
+                    path: path.clone(),
+                    reason: error.to_string(),
+                };
+                let key = AccountKey::generate().map_err(|error| unusable(&error))?;
+                account_key::write(&path, &key.to_pem().map_err(|error| unusable(&error))?)?;
+                Ok(key)
+            }
+        };
+        match spawn_blocking(work).await {
+            Ok(result) => Ok(result?),
+            Err(panic) => std::panic::resume_unwind(panic.into_panic()),
+        }
+    }
+}

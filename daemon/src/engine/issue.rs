@@ -1,0 +1,302 @@
+//! The worker of one issuance: makes each state durable, then acts on it.
+
+use jiff::Timestamp;
+use tokio_util::sync::CancellationToken;
+use tracing::{error, info, warn};
+
+use super::{
+    Certificate, Engine, Outcome, Progress, Stage, World, fault,
+    perform::{Performed, Performer},
+};
+use crate::{
+    deployment,
+    issuance::{self, Next, Records, State, Transition},
+    pki::Chain,
+    schedule::{next_attempt, renewal_moment},
+    secret::Secret,
+    store::{Change, Issued, LastError, NewRecord, Record, StoreError},
+    types::{CertificateName, Fault},
+};
+
+/// Tells whoever watches, and the log.
+pub(super) struct Say<'a> {
+    pub(super) engine: &'a Engine,
+    pub(super) certificate: &'a CertificateName,
+}
+
+impl Say<'_> {
+    pub(super) fn step(&self, stage: Stage, text: String) {
+        info!(cert = %self.certificate, stage = stage.as_str(), detail = text, "issuance goes on");
+        self.send(stage, text, None);
+    }
+
+    pub(super) fn send(&self, stage: Stage, text: String, outcome: Option<Outcome>) {
+        let at = self.engine.clock.now();
+        self.engine.tell(Progress {
+            at,
+            certificate: self.certificate.clone(),
+            stage,
+            text,
+            outcome,
+        });
+    }
+}
+
+/// An issuance in memory, as durable as its last [`Worker::keep`].
+struct Worker<'a> {
+    engine: &'a Engine,
+    certificate: &'a Certificate,
+    say: Say<'a>,
+    /// What the store knows.
+    durable: Option<State>,
+    records: Vec<Record>,
+    key: Option<Secret>,
+    chain: Option<Chain>,
+    failures: u32,
+}
+
+/// Takes an issuance as far as it goes now.
+///
+/// # Errors
+/// When the store does not answer; the job is then due again.
+pub(super) async fn run(
+    engine: &Engine,
+    world: &World,
+    certificate: &Certificate,
+    stop: &CancellationToken,
+) -> Result<(), StoreError> {
+    let name = &certificate.name;
+    let mut worker = Worker {
+        engine,
+        certificate,
+        say: Say {
+            engine,
+            certificate: name,
+        },
+        durable: None,
+        records: engine.store.records(name.clone()).await?,
+        key: None,
+        chain: None,
+        failures: engine
+            .store
+            .certificate(name.clone())
+            .await?
+            .map_or(0, |row| row.failures),
+    };
+    let Some(authority) = world.authorities.get(&certificate.ca) else {
+        let failure = fault::operator(format!("CA `{}` is not configured", certificate.ca));
+        return worker.fail(State::Due, Records::Keep, failure.fault).await;
+    };
+    let performer = Performer {
+        world,
+        certificate,
+        authority,
+        clock: engine.clock.as_ref(),
+        say: &Say {
+            engine,
+            certificate: name,
+        },
+    };
+    let mut transition = worker.begin().await?;
+    let mut plan = Vec::new();
+    let mut made_key = None;
+    loop {
+        let Transition { state, records, next } = transition;
+        let action = match next {
+            Next::Do(action) => action,
+            Next::Wait(fault) => return worker.fail(state, records, fault).await,
+            Next::Done => return worker.done(&state).await,
+        };
+        worker
+            .keep(&state, records, std::mem::take(&mut plan), made_key.take())
+            .await?;
+        let performed = tokio::select! {
+            biased;
+            () = stop.cancelled() => {
+                info!(cert = %name, state = state.as_str(), "issuance stops here and goes on at the next start");
+                return Ok(());
+            }
+            performed = performer.perform(action, &state, &worker.records, worker.key.as_ref()) => performed,
+        };
+        let Performed {
+            event,
+            plan: planned,
+            key,
+            chain,
+        } = performed;
+        plan = planned;
+        made_key = key;
+        worker.chain = chain.or(worker.chain);
+        transition = match issuance::step(state.clone(), event) {
+            Ok(transition) => transition,
+            Err(bug) => {
+                return worker
+                    .fail(state, Records::Keep, fault::operator(bug.to_string()).fault)
+                    .await;
+            }
+        };
+    }
+}
+
+impl Worker<'_> {
+    /// Where the last run, or the daemon before this one, left it.
+    async fn begin(&mut self) -> Result<Transition, StoreError> {
+        let name = &self.certificate.name;
+        let wanted = self.certificate.wanted();
+        let state = match self.engine.store.issuance(name.clone()).await {
+            Ok(Some(issuance)) if issuance.wanted == wanted => {
+                info!(cert = %name, state = issuance.state.as_str(), "issuance is taken up again");
+                let text = format!("taken up again where it stood: {}", issuance.state.as_str());
+                self.say.send(Stage::Begin, text, None);
+                self.durable = Some(issuance.state.clone());
+                self.key = issuance.key;
+                issuance.state
+            }
+            Ok(Some(_)) => {
+                info!(cert = %name, "the configuration changed: the order under way is given up");
+                return Ok(anew());
+            }
+            Ok(None) => {
+                self.say.send(Stage::Begin, "issuance begins".into(), None);
+                State::Due
+            }
+            Err(damaged @ StoreError::Damaged { .. }) => {
+                error!(cert = %name, error = %damaged, "issuance cannot be read and begins anew");
+                return Ok(anew());
+            }
+            Err(error) => return Err(error),
+        };
+        Ok(issuance::resume(state, self.engine.clock.now()))
+    }
+
+    /// Makes a state durable, unless it is.
+    async fn keep(
+        &mut self,
+        state: &State,
+        records: Records,
+        plan: Vec<NewRecord>,
+        key: Option<Secret>,
+    ) -> Result<(), StoreError> {
+        if self.durable.as_ref() == Some(state) && records == Records::Keep {
+            return Ok(());
+        }
+        let mut change = self.change(state, records);
+        if records == Records::Plan {
+            change.plan = Some(plan);
+        }
+        if key.is_some() {
+            self.key.clone_from(&key);
+        }
+        change.key = key;
+        self.apply(change, state, records).await
+    }
+
+    async fn apply(&mut self, change: Change, state: &State, records: Records) -> Result<(), StoreError> {
+        self.records = self.engine.store.apply(change).await?;
+        self.durable = Some(state.clone());
+        if records == Records::Remove {
+            self.engine.wake();
+        }
+        Ok(())
+    }
+
+    async fn fail(&mut self, state: State, records: Records, fault: Fault) -> Result<(), StoreError> {
+        let engine = self.engine;
+        let name = &self.certificate.name;
+        let now = engine.clock.now();
+        let failures = self.failures.saturating_add(1);
+        let next = next_attempt(now, &fault, failures, engine.random.u64());
+        let failed_in = self.durable.as_ref().map_or("due", State::as_str).to_owned();
+        match fault.class {
+            crate::types::FaultClass::Operator => {
+                error!(cert = %name, state = failed_in, attempt = failures, retry_at = %next, error = fault.text, "issuance failed and needs a person");
+            }
+            _ => {
+                warn!(cert = %name, state = failed_in, attempt = failures, retry_at = %next, error = fault.text, "issuance failed; it is tried again");
+            }
+        }
+        let text = format!("{}; the next try is at {}", fault.text, rounded(next));
+        let mut change = self.change(&state, records);
+        let last = LastError {
+            at: now,
+            class: fault.class,
+            state: failed_in,
+            text: fault.text,
+        };
+        change.failure = Some((failures, Some(last)));
+        change.next_attempt = Some(Some(next));
+        self.apply(change, &state, records).await?;
+        self.say.send(Stage::End, text, Some(Outcome::Failed));
+        Ok(())
+    }
+
+    /// The generation stands: one transaction ends the issuance, plans the renewal and begins the deployment.
+    async fn done(&mut self, state: &State) -> Result<(), StoreError> {
+        let engine = self.engine;
+        let name = &self.certificate.name;
+        let (State::Stored { generation }, Some(chain)) = (state, &self.chain) else {
+            let failure =
+                fault::operator("an issuance ended without a certificate; please report this".into());
+            return self.fail(State::Due, Records::Remove, failure.fault).await;
+        };
+        let now = engine.clock.now();
+        let issued = issued(self.certificate, chain, *generation, now, engine.random.u64());
+        let (deploying, _) = deployment::step(
+            deployment::State::Nothing,
+            deployment::Event::Stored {
+                generation: *generation,
+                at: now,
+            },
+        );
+        info!(cert = %name, serial = issued.serial, not_after = %issued.not_after, renew_at = %issued.renew_at, generation, "certificate issued");
+        let mut change = Change::of(name.clone(), now);
+        change.issuance = Some(None);
+        change.remove_records = true;
+        change.next_attempt = Some(Some(issued.renew_at));
+        change.issued = Some(issued);
+        change.failure = Some((0, None));
+        let due = deploying.due();
+        change.deployment = Some((deploying, due));
+        engine.store.apply(change).await?;
+        engine.wake();
+        Ok(())
+    }
+
+    fn change(&self, state: &State, records: Records) -> Change {
+        let mut change = Change::of(self.certificate.name.clone(), self.engine.clock.now());
+        change.issuance = Some(Some((self.certificate.wanted(), state.clone())));
+        change.remove_records = records == Records::Remove;
+        change
+    }
+}
+
+/// What the store keeps of a new certificate; its renewal is planned here, once.
+pub(super) fn issued(
+    certificate: &Certificate,
+    chain: &Chain,
+    generation: u32,
+    now: Timestamp,
+    random: u64,
+) -> Issued {
+    let (not_before, not_after) = (chain.not_before(), chain.not_after());
+    Issued {
+        wanted: certificate.wanted(),
+        serial: chain.serial().to_string(),
+        not_before,
+        not_after,
+        generation,
+        renew_at: renewal_moment(not_before, not_after, now, random),
+    }
+}
+
+fn anew() -> Transition {
+    Transition {
+        state: State::Due,
+        records: Records::Remove,
+        next: Next::Do(issuance::Action::PlaceOrder),
+    }
+}
+
+fn rounded(moment: Timestamp) -> Timestamp {
+    moment.round(jiff::Unit::Second).unwrap_or(moment)
+}

@@ -1,0 +1,470 @@
+//! Actions of an issuance: each asks one service and answers with an event.
+
+use std::collections::BTreeSet;
+
+use futures_util::future::try_join_all;
+use jiff::{SignedDuration, Timestamp};
+use tokio::{task::spawn_blocking, time::Instant};
+use tracing::debug;
+
+use super::{Authority, Certificate, Stage, World, fault, issue::Say};
+use crate::{
+    acme::{self, Account, AuthorizationStatus, ChallengeKind, ChallengeStatus, OrderStatus},
+    clock::Clock,
+    dns,
+    issuance::{Action, Challenge, Event, Failure, Order, State},
+    outputs::{Files, Outputs},
+    pki::{self, Chain, PrivateKey},
+    secret::Secret,
+    store::{NewRecord, Record},
+    types::{Fault, Identifier},
+};
+
+/// How long an order may take at a CA that names no `expires`: Let's Encrypt's
+/// shortest pending authorization lives an hour.
+const ORDER_PATIENCE: SignedDuration = SignedDuration::from_hours(1);
+
+/// What one issuance works with.
+pub(super) struct Performer<'a> {
+    pub(super) world: &'a World,
+    pub(super) certificate: &'a Certificate,
+    pub(super) authority: &'a Authority,
+    pub(super) clock: &'a dyn Clock,
+    pub(super) say: &'a Say<'a>,
+}
+
+/// An event, and what has to be stored with the state that it leads to.
+pub(super) struct Performed {
+    pub(super) event: Event,
+    pub(super) plan: Vec<NewRecord>,
+    pub(super) key: Option<Secret>,
+    pub(super) chain: Option<Chain>,
+}
+
+impl From<Event> for Performed {
+    fn from(event: Event) -> Self {
+        Performed {
+            event,
+            plan: Vec::new(),
+            key: None,
+            chain: None,
+        }
+    }
+}
+
+impl From<Failure> for Performed {
+    fn from(failure: Failure) -> Self {
+        Event::Failed(failure).into()
+    }
+}
+
+impl Performer<'_> {
+    /// Carries out `action`. A failure is an event too.
+    pub(super) async fn perform(
+        &self,
+        action: Action,
+        state: &State,
+        records: &[Record],
+        key: Option<&Secret>,
+    ) -> Performed {
+        let result = match (action, state) {
+            (Action::PlaceOrder, _) => self.place_order().await,
+            (Action::ReadAuthorizations, state) => match state.order() {
+                Some(order) => self.read_authorizations(order).await,
+                None => Err(misplaced(action, state)),
+            },
+            (Action::Publish, State::Presented { .. }) => self.publish(records).await,
+            (Action::AwaitVisible, State::Presented { order, challenges }) => {
+                self.await_visible(order, challenges, records).await
+            }
+            (Action::Answer, State::Visible { challenges, .. }) => self.answer(challenges).await,
+            (Action::AwaitReady, State::Answered { order }) => self.await_ready(order).await,
+            (Action::MakeKey, State::Ready { .. }) => self.make_key().await,
+            (Action::Finalize { resumed }, State::Finalizing { order, csr }) => match key {
+                Some(key) => self.finalize(order, csr, key, resumed).await,
+                // the order's certificate could never be used
+                None => Err(fault::refused(
+                    "the stored key of the order is gone; it is ordered anew".into(),
+                )),
+            },
+            (Action::Write, State::Issued { chain, .. }) => match key {
+                Some(key) => self.write(chain, key).await,
+                None => Err(fault::refused(
+                    "the stored key of the certificate is gone; it is ordered anew".into(),
+                )),
+            },
+            (action, state) => Err(misplaced(action, state)),
+        };
+        result.unwrap_or_else(Performed::from)
+    }
+
+    async fn account(&self) -> Result<&Account, Failure> {
+        self.authority.account().await.map_err(|error| {
+            let fault = error.fault();
+            Failure {
+                fault,
+                scope: crate::issuance::Scope::Step,
+            }
+        })
+    }
+
+    async fn place_order(&self) -> Result<Performed, Failure> {
+        let ca = self.authority.options().name.as_str();
+        let account = self.account().await?;
+        let (url, order) = account
+            .new_order(self.certificate.identifiers.as_slice())
+            .await
+            .map_err(|error| Failure {
+                fault: Fault::from(&error),
+                scope: crate::issuance::Scope::Step,
+            })?;
+        let ready = match order.status {
+            OrderStatus::Pending => false,
+            OrderStatus::Ready => true,
+            // somebody else's CSR is in it: its certificate is of no use here
+            OrderStatus::Processing | OrderStatus::Valid => {
+                return Err(fault::transient(format!(
+                    "CA `{ca}` answered with the order {url}, which is {} already; a new one is asked for later",
+                    order.status
+                )));
+            }
+            OrderStatus::Invalid | OrderStatus::Unknown(_) => {
+                return Err(self.invalid(account, &order).await);
+            }
+        };
+        self.say
+            .step(Stage::Order, format!("CA `{ca}` opened order {url}"));
+        let order = Order {
+            url,
+            finalize: order.finalize,
+            authorizations: order.authorizations,
+            expires: order.expires,
+        };
+        Ok(Event::OrderPlaced { order, ready }.into())
+    }
+
+    async fn read_authorizations(&self, order: &Order) -> Result<Performed, Failure> {
+        let account = self.account().await?;
+        let authorizations = try_join_all(order.authorizations.iter().map(|url| account.authorization(url)))
+            .await
+            .map_err(|error| fault::of_order(&error))?;
+        let mut challenges = Vec::new();
+        for authorization in authorizations.iter().map(|polled| &polled.value) {
+            if let Some(challenge) = open_challenge(account, authorization)? {
+                challenges.push(challenge);
+            }
+        }
+        let plan = self
+            .world
+            .publisher
+            .plan(&challenges)
+            .await
+            .map_err(|error| Failure {
+                fault: error.fault(),
+                scope: crate::issuance::Scope::Step,
+            })?;
+        let text = match plan.as_slice() {
+            [] => "every name is proved already".to_owned(),
+            plan => {
+                let places: Vec<String> = plan
+                    .iter()
+                    .map(|record| format!("TXT at {} through `{}`", record.owner, record.instance))
+                    .collect();
+                format!("to prove: {}", places.join(", "))
+            }
+        };
+        self.say.step(Stage::Authorize, text);
+        Ok(Performed {
+            plan,
+            ..Event::AuthorizationsRead { challenges }.into()
+        })
+    }
+
+    async fn publish(&self, records: &[Record]) -> Result<Performed, Failure> {
+        self.world
+            .publisher
+            .publish(records)
+            .await
+            .map_err(|error| Failure {
+                fault: error.fault(),
+                scope: crate::issuance::Scope::Step,
+            })?;
+        self.say
+            .step(Stage::Publish, "the provider accepted the records".into());
+        Ok(Event::Published.into())
+    }
+
+    async fn await_visible(
+        &self,
+        order: &Order,
+        challenges: &[Challenge],
+        records: &[Record],
+    ) -> Result<Performed, Failure> {
+        let now = self.clock.now();
+        // past that moment the CA has forgotten what it wanted to see
+        let expires = challenges
+            .iter()
+            .filter_map(|challenge| challenge.expires)
+            .chain(order.expires)
+            .min();
+        let left = expires
+            .map(|expires| expires.duration_since(now).unsigned_abs())
+            .map_or(self.world.propagation_timeout, |left| {
+                left.min(self.world.propagation_timeout)
+            });
+        let deadline = Instant::now() + left;
+        let mut last = String::new();
+        let on_progress = |progress: dns::Progress| {
+            let lagging: Vec<String> = progress.lagging().map(ToString::to_string).collect();
+            let text = lagging.join("; ");
+            // servers are asked many times a second: only what changed is news
+            if !text.is_empty() && text != last {
+                self.say.send(Stage::Propagate, text.clone(), None);
+                last = text;
+            }
+        };
+        let report = self
+            .world
+            .publisher
+            .await_visible(records, deadline, on_progress)
+            .await
+            .map_err(|error| Failure {
+                fault: error.fault(),
+                scope: crate::issuance::Scope::Step,
+            })?;
+        let servers: BTreeSet<_> = report.sightings.iter().map(|sighting| sighting.address).collect();
+        let text = format!(
+            "{} name server address(es) show every record, after {:.0?}",
+            servers.len(),
+            report.took
+        );
+        self.say.step(Stage::Propagate, text);
+        Ok(Event::SeenEverywhere.into())
+    }
+
+    async fn answer(&self, challenges: &[Challenge]) -> Result<Performed, Failure> {
+        let account = self.account().await?;
+        let open = challenges.iter().filter(|challenge| !challenge.answered);
+        try_join_all(open.map(|challenge| account.answer(&challenge.url)))
+            .await
+            .map_err(|error| fault::of_order(&error))?;
+        self.say.step(Stage::Validate, "the CA was told to look".into());
+        Ok(Event::Answered.into())
+    }
+
+    async fn await_ready(&self, order: &Order) -> Result<Performed, Failure> {
+        let account = self.account().await?;
+        let seen = account
+            .wait_validated(&order.url, None, self.patience(order))
+            .await
+            .map_err(|error| fault::of_order(&error))?;
+        match seen.status {
+            OrderStatus::Ready => {
+                self.say.step(Stage::Validate, "the CA saw every record".into());
+                Ok(Event::OrderReady.into())
+            }
+            OrderStatus::Pending | OrderStatus::Processing | OrderStatus::Valid => {
+                Err(fault::refused(format!(
+                    "order {} is {} without our CSR; it is ordered anew",
+                    order.url, seen.status
+                )))
+            }
+            OrderStatus::Invalid | OrderStatus::Unknown(_) => Err(self.invalid(account, &seen).await),
+        }
+    }
+
+    async fn make_key(&self) -> Result<Performed, Failure> {
+        let kind = self.certificate.key_type;
+        let identifiers = self.certificate.identifiers.clone();
+        let made = spawn_blocking(move || {
+            let key = PrivateKey::generate(kind).map_err(|error| error.to_string())?;
+            let csr = pki::csr(&key, &identifiers).map_err(|error| error.to_string())?;
+            Ok::<_, String>((key.to_pem().map_err(|error| error.to_string())?, csr))
+        })
+        .await;
+        let (key, csr) = match made {
+            Ok(made) => made.map_err(fault::operator)?,
+            Err(panic) => std::panic::resume_unwind(panic.into_panic()),
+        };
+        Ok(Performed {
+            key: Some(key),
+            ..Event::KeyMade { csr }.into()
+        })
+    }
+
+    async fn finalize(
+        &self,
+        order: &Order,
+        csr: &[u8],
+        key: &Secret,
+        resumed: bool,
+    ) -> Result<Performed, Failure> {
+        let account = self.account().await?;
+        let of_order = |error: acme::Error| fault::of_order(&error);
+        let mut seen = if resumed {
+            let seen = account.order(&order.url).await.map_err(of_order)?;
+            debug!(order_url = %order.url, status = %seen.value.status, "order read again");
+            seen
+        } else {
+            account.finalize(&order.finalize, csr).await.map_err(of_order)?
+        };
+        if resumed && seen.value.status == OrderStatus::Ready {
+            seen = account.finalize(&order.finalize, csr).await.map_err(of_order)?;
+        }
+        self.say.step(Stage::Finalize, "the CSR is at the CA".into());
+        let issued = account
+            .wait_issued(&order.url, seen, self.patience(order))
+            .await
+            .map_err(of_order)?;
+        let url = match (&issued.status, &issued.certificate) {
+            (OrderStatus::Valid, Some(url)) => url,
+            (OrderStatus::Invalid, _) => return Err(self.invalid(account, &issued).await),
+            (status, _) => {
+                let text = format!(
+                    "order {} is {status} after finalize; it is ordered anew",
+                    order.url
+                );
+                return Err(fault::refused(text));
+            }
+        };
+        let text = account.certificate(url).await.map_err(of_order)?;
+        let chain = self.verified(&text, key)?;
+        let until = chain.not_after();
+        self.say.step(
+            Stage::Finalize,
+            format!("certificate {} is valid until {until}", chain.serial()),
+        );
+        Ok(Performed {
+            chain: Some(chain),
+            ..Event::Downloaded { chain: text }.into()
+        })
+    }
+
+    async fn write(&self, chain: &str, key: &Secret) -> Result<Performed, Failure> {
+        let chain = self.verified(chain, key)?;
+        let files = Files {
+            key: key.clone(),
+            certificate: chain.cert_pem().to_owned(),
+            chain: chain.chain_pem().to_owned(),
+        };
+        let outputs = Outputs::new(self.certificate.output.clone());
+        let written = match spawn_blocking(move || outputs.write(&files)).await {
+            Ok(written) => written.map_err(|error| fault::transient(error.to_string()))?,
+            Err(panic) => std::panic::resume_unwind(panic.into_panic()),
+        };
+        self.say.step(
+            Stage::Store,
+            format!(
+                "generation {} is written to {}",
+                written.number,
+                written.path.display()
+            ),
+        );
+        Ok(Performed {
+            chain: Some(chain),
+            ..Event::Written {
+                generation: written.number,
+            }
+            .into()
+        })
+    }
+
+    /// A chain that does not fit is never used, whoever signed it.
+    fn verified(&self, text: &str, key: &Secret) -> Result<Chain, Failure> {
+        let unusable = |error: &dyn std::error::Error| {
+            fault::refused(format!(
+                "the CA's certificate cannot be used: {error}; it is ordered anew"
+            ))
+        };
+        let chain = Chain::parse(text).map_err(|error| unusable(&error))?;
+        let key = PrivateKey::from_pem(key).map_err(|error| unusable(&error))?;
+        chain
+            .verify(&key, &self.certificate.identifiers)
+            .map_err(|error| unusable(&error))?;
+        Ok(chain)
+    }
+
+    fn patience(&self, order: &Order) -> Timestamp {
+        let now = self.clock.now();
+        let default = now.checked_add(ORDER_PATIENCE).unwrap_or(Timestamp::MAX);
+        order.expires.map_or(default, |expires| expires.min(default))
+    }
+
+    /// Why an order is invalid, in the CA's own words.
+    async fn invalid(&self, account: &Account, order: &acme::Order) -> Failure {
+        let mut reasons: Vec<String> = order.error.iter().map(ToString::to_string).collect();
+        match account.failed_authorizations(order).await {
+            Ok(failed) => reasons.extend(failed.iter().map(|failed| {
+                let name = failed
+                    .identifier
+                    .as_ref()
+                    .map_or_else(|| failed.url.to_string(), Identifier::to_string);
+                match &failed.problem {
+                    Some(problem) => format!("{name}: {problem}"),
+                    None => format!("{name} is {}", failed.status),
+                }
+            })),
+            Err(error) => reasons.push(format!("its authorizations could not be read: {error}")),
+        }
+        if reasons.is_empty() {
+            reasons.push(format!("the order is {}", order.status));
+        }
+        fault::refused(format!("the CA refused: {}", reasons.join("; ")))
+    }
+}
+
+/// The challenge to meet, or `None` when the name is proved already.
+fn open_challenge(
+    account: &Account,
+    authorization: &acme::Authorization,
+) -> Result<Option<Challenge>, Failure> {
+    let name = authorization
+        .identifier()
+        .ok_or_else(|| fault::operator("the CA asks to prove something that is no DNS name".into()))?;
+    match authorization.status {
+        AuthorizationStatus::Valid => return Ok(None),
+        AuthorizationStatus::Pending => {}
+        _ => {
+            let why = authorization
+                .problem()
+                .map(|problem| format!(": {problem}"))
+                .unwrap_or_default();
+            return Err(fault::refused(format!(
+                "authorization of {name} is {}{why}",
+                authorization.status
+            )));
+        }
+    }
+    let Some(challenge) = authorization.challenge(&ChallengeKind::Dns01) else {
+        let offered: Vec<String> = authorization
+            .challenges
+            .iter()
+            .map(|challenge| challenge.kind.to_string())
+            .collect();
+        return Err(fault::operator(format!(
+            "the CA offers no dns-01 for {name}, only {}",
+            offered.join(", ")
+        )));
+    };
+    let Some(token) = &challenge.token else {
+        return Err(fault::refused(format!(
+            "the CA's dns-01 challenge for {name} has no token"
+        )));
+    };
+    Ok(Some(Challenge {
+        identifier: name.name().clone(),
+        url: challenge.url.clone(),
+        token: token.to_string(),
+        key_authorization: account.key_authorization(token),
+        value: account.dns01_value(token),
+        answered: challenge.status != ChallengeStatus::Pending,
+        expires: authorization.expires,
+    }))
+}
+
+fn misplaced(action: Action, state: &State) -> Failure {
+    fault::operator(format!(
+        "{action:?} makes no sense while {}; please report this",
+        state.as_str()
+    ))
+}

@@ -1,0 +1,371 @@
+use std::{
+    collections::{HashMap, HashSet},
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+
+use jiff::Timestamp;
+use parking_lot::RwLock;
+use tokio::{
+    sync::{Notify, broadcast},
+    task::{Id, JoinSet},
+    time::{Instant, sleep, timeout},
+};
+use tokio_util::sync::CancellationToken;
+use tracing::{Instrument as _, error, info_span, warn};
+
+use super::{Options, Progress, World, adopt, clean_up, deploy, issue};
+use crate::{
+    clock::Clock,
+    random::Random,
+    store::{Job, JobKind, Store, StoreError},
+    types::{CaName, CertificateName, Identifier, InstanceName},
+};
+
+/// Waits are compared with the wall clock at least this often: timers stand
+/// still while the machine sleeps, and clocks are stepped.
+const WATCH: Duration = Duration::from_secs(60);
+/// A job whose worker could not even write down its failure (full disk, panic)
+/// is left alone for this long.
+const COOLING: Duration = Duration::from_secs(10);
+/// Deployments and clean-ups at once, beside the orders.
+const SIDE_WORK: usize = 16;
+/// Progress events kept for a slow watcher; an older one is lost to it, not to the log.
+const PROGRESS: usize = 1024;
+
+/// A name that no certificate has.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("there is no certificate `{name}`; there are: {}", known.join(", "))]
+pub struct UnknownCertificate {
+    /// The name.
+    pub name: String,
+    /// Those that there are.
+    pub known: Vec<String>,
+}
+
+/// The due queue and its workers.
+#[derive(Debug)]
+pub struct Engine {
+    pub(super) store: Arc<dyn Store>,
+    pub(super) clock: Arc<dyn Clock>,
+    pub(super) random: Arc<dyn Random>,
+    pub(super) options: RwLock<Options>,
+    world: RwLock<Arc<World>>,
+    wake: Notify,
+    progress: broadcast::Sender<Progress>,
+    turns: AtomicU64,
+}
+
+type JobKey = (JobKind, String);
+/// What no two orders of one account may share (Boulder hands one order to both).
+type NameSet = (CaName, Vec<Identifier>);
+
+#[derive(Default)]
+struct Work {
+    tasks: JoinSet<Result<(), String>>,
+    keys: HashMap<Id, (JobKey, Option<NameSet>)>,
+    running: HashSet<JobKey>,
+    ordering: HashSet<NameSet>,
+    cooling: HashMap<JobKey, Instant>,
+}
+
+impl Engine {
+    /// Wires the parts. Nothing runs before [`Engine::run`].
+    pub fn new(
+        store: Arc<dyn Store>,
+        clock: Arc<dyn Clock>,
+        random: Arc<dyn Random>,
+        options: Options,
+        world: World,
+    ) -> Self {
+        Engine {
+            store,
+            clock,
+            random,
+            options: RwLock::new(options),
+            world: RwLock::new(Arc::new(world)),
+            wake: Notify::new(),
+            progress: broadcast::channel(PROGRESS).0,
+            turns: AtomicU64::new(0),
+        }
+    }
+
+    /// Brings the store in line with the configuration and the files on disk. Call it before [`Engine::run`].
+    ///
+    /// # Errors
+    /// When the store does not answer.
+    pub async fn boot(&self) -> Result<(), StoreError> {
+        let world = self.world();
+        self.store.adopt(world.wanted(), self.clock.now()).await?;
+        adopt::run(self, &world).await?;
+        // a row without an issuance that needs it was left by a kill; its job is due anyway
+        for record in self.store.leftovers().await? {
+            if record.attempts == 0 {
+                let subject = record.record.instance.to_string();
+                let now = self.clock.now();
+                self.store
+                    .schedule(Job {
+                        kind: JobKind::CleanUp,
+                        subject,
+                        due: now,
+                    })
+                    .await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes over a new configuration; work under way ends with the old one.
+    ///
+    /// # Errors
+    /// When the store does not answer; the old configuration stays then.
+    pub async fn reload(&self, options: Options, world: World) -> Result<(), StoreError> {
+        self.store.adopt(world.wanted(), self.clock.now()).await?;
+        *self.options.write() = options;
+        *self.world.write() = Arc::new(world);
+        self.wake();
+        Ok(())
+    }
+
+    /// The configuration in force.
+    pub fn world(&self) -> Arc<World> {
+        self.world.read().clone()
+    }
+
+    /// Makes a certificate due now, whatever its plan and its back-off say.
+    ///
+    /// # Errors
+    /// [`UnknownCertificate`] for a name that is not configured (inner); the store's error (outer).
+    pub async fn renew(&self, name: &str) -> Result<Result<CertificateName, UnknownCertificate>, StoreError> {
+        let world = self.world();
+        let Some(certificate) = world
+            .certificates
+            .values()
+            .find(|certificate| certificate.name.as_str() == name)
+        else {
+            let known = world.certificates.keys().map(ToString::to_string).collect();
+            return Ok(Err(UnknownCertificate {
+                name: name.to_owned(),
+                known,
+            }));
+        };
+        let subject = certificate.name.to_string();
+        self.store
+            .schedule(Job {
+                kind: JobKind::Issue,
+                subject,
+                due: self.clock.now(),
+            })
+            .await?;
+        self.wake();
+        Ok(Ok(certificate.name.clone()))
+    }
+
+    /// Everything that happens from now on.
+    pub fn watch(&self) -> broadcast::Receiver<Progress> {
+        self.progress.subscribe()
+    }
+
+    /// Grows whenever the queue was looked at: a liveness probe. It stands still
+    /// for at most a minute in a healthy daemon.
+    pub fn turns(&self) -> u64 {
+        self.turns.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn wake(&self) {
+        self.wake.notify_one();
+    }
+
+    pub(super) fn tell(&self, progress: Progress) {
+        // nobody watching is the usual case
+        let _ = self.progress.send(progress);
+    }
+
+    /// Works until `stop`; then lets the workers go on for at most `drain` and returns.
+    /// Whatever is not done by then goes on at the next start.
+    pub async fn run(self: Arc<Self>, stop: CancellationToken, drain: Duration) {
+        let mut work = Work::default();
+        // workers see the end of the drain, not its beginning
+        let halt = CancellationToken::new();
+        while !stop.is_cancelled() {
+            let next = match self.fill(&mut work, &halt).await {
+                Ok(next) => next,
+                Err(error) => {
+                    error!(%error, "due jobs cannot be read");
+                    COOLING
+                }
+            };
+            self.turns.fetch_add(1, Ordering::Relaxed);
+            tokio::select! {
+                () = stop.cancelled() => {}
+                () = self.wake.notified() => {}
+                () = sleep(next) => {}
+                Some(ended) = work.tasks.join_next_with_id(), if !work.tasks.is_empty() => work.ended(ended),
+            }
+        }
+        let drained = timeout(drain, async {
+            while let Some(ended) = work.tasks.join_next_with_id().await {
+                work.ended(ended);
+            }
+        });
+        if drained.await.is_err() {
+            warn!(
+                jobs = work.running.len(),
+                "work under way is left for the next start"
+            );
+            halt.cancel();
+            // workers stop at their next wait; the store has their last state
+            let _ = timeout(Duration::from_secs(2), async {
+                while work.tasks.join_next().await.is_some() {}
+            })
+            .await;
+        }
+        work.tasks.shutdown().await;
+    }
+
+    /// Starts what is due and may start; returns how long nothing else will be.
+    async fn fill(
+        self: &Arc<Self>,
+        work: &mut Work,
+        halt: &CancellationToken,
+    ) -> Result<Duration, StoreError> {
+        let now = self.clock.now();
+        let instant = Instant::now();
+        work.cooling.retain(|_, until| *until > instant);
+        let world = self.world();
+        let concurrency = self.options.read().concurrency;
+        for (kind, limit) in [
+            (JobKind::CleanUp, SIDE_WORK),
+            (JobKind::Deploy, SIDE_WORK),
+            (JobKind::Issue, concurrency),
+        ] {
+            let busy = work
+                .running
+                .iter()
+                .filter(|(running, _)| *running == kind)
+                .count();
+            let mut free = limit.saturating_sub(busy);
+            if free == 0 {
+                continue;
+            }
+            // those that run or cool down are still due: look past them
+            let look = free + busy + work.cooling.len() + work.ordering.len();
+            for job in self.store.due(kind, now, look).await? {
+                if free == 0 {
+                    break;
+                }
+                if self.start(work, &world, job, halt) {
+                    free -= 1;
+                }
+            }
+        }
+        let next = self
+            .store
+            .next_due(now)
+            .await?
+            .map_or(WATCH, |due| until(now, due));
+        let cooled = work
+            .cooling
+            .values()
+            .map(|until| until.saturating_duration_since(instant))
+            .min();
+        Ok(next.min(cooled.unwrap_or(WATCH)).min(WATCH))
+    }
+
+    fn start(
+        self: &Arc<Self>,
+        work: &mut Work,
+        world: &Arc<World>,
+        job: Job,
+        halt: &CancellationToken,
+    ) -> bool {
+        let key = (job.kind, job.subject);
+        if work.running.contains(&key) || work.cooling.contains_key(&key) {
+            return false;
+        }
+        let (engine, world, stop) = (self.clone(), world.clone(), halt.clone());
+        let span = info_span!("job", kind = key.0.as_str(), subject = key.1);
+        let mut ordering = None;
+        let task = match key.0 {
+            JobKind::CleanUp => {
+                let Ok(instance) = key.1.parse::<InstanceName>() else {
+                    return false;
+                };
+                work.tasks.spawn(
+                    async move {
+                        clean_up::run(&engine, &world, &instance)
+                            .await
+                            .map_err(|error| error.to_string())
+                    }
+                    .instrument(span),
+                )
+            }
+            JobKind::Deploy | JobKind::Issue => {
+                let Some(certificate) = world
+                    .certificates
+                    .values()
+                    .find(|c| c.name.as_str() == key.1)
+                    .cloned()
+                else {
+                    return false;
+                };
+                let issuing = key.0 == JobKind::Issue;
+                if issuing {
+                    let names = (certificate.ca.clone(), certificate.identifiers.clone());
+                    if !work.ordering.insert(names.clone()) {
+                        return false;
+                    }
+                    ordering = Some(names);
+                }
+                work.tasks.spawn(
+                    async move {
+                        let result = if issuing {
+                            issue::run(&engine, &world, &certificate, &stop).await
+                        } else {
+                            deploy::run(&engine, &certificate, &stop).await
+                        };
+                        result.map_err(|error| error.to_string())
+                    }
+                    .instrument(span),
+                )
+            }
+        };
+        work.running.insert(key.clone());
+        work.keys.insert(task.id(), (key, ordering));
+        true
+    }
+}
+
+impl Work {
+    fn ended(&mut self, ended: Result<(Id, Result<(), String>), tokio::task::JoinError>) {
+        let (id, trouble) = match ended {
+            Ok((id, Ok(()))) => (id, None),
+            Ok((id, Err(error))) => (id, Some(error)),
+            Err(panic) => (panic.id(), Some(panic.to_string())),
+        };
+        let Some((key, ordering)) = self.keys.remove(&id) else {
+            return;
+        };
+        self.running.remove(&key);
+        if let Some(names) = ordering {
+            self.ordering.remove(&names);
+        }
+        if let Some(error) = trouble {
+            error!(
+                kind = key.0.as_str(),
+                subject = key.1,
+                error,
+                "job could not be finished; it is tried again"
+            );
+            self.cooling.insert(key, Instant::now() + COOLING);
+        }
+    }
+}
+
+/// Time from `now` to `due`; none when it is past.
+fn until(now: Timestamp, due: Timestamp) -> Duration {
+    Duration::try_from(due.duration_since(now)).unwrap_or_default()
+}

@@ -1,0 +1,43 @@
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
+
+use super::{Authority, Certificate};
+use crate::{
+    challenge::Publisher,
+    store::Wanted,
+    types::{CaName, CertificateName},
+};
+
+/// What a configuration means to the engine. Replaced whole at a reload; work
+/// under way ends with the one that it began with.
+#[derive(Debug)]
+pub struct World {
+    /// The wanted certificates.
+    pub certificates: BTreeMap<CertificateName, Certificate>,
+    /// The CAs.
+    pub authorities: BTreeMap<CaName, Arc<Authority>>,
+    /// Routes and providers.
+    pub publisher: Arc<Publisher>,
+    /// How long all servers together may take to show a record.
+    pub propagation_timeout: Duration,
+}
+
+impl World {
+    /// What the store is to hold.
+    pub(super) fn wanted(&self) -> Vec<(CertificateName, Wanted)> {
+        self.certificates
+            .values()
+            .map(|certificate| (certificate.name.clone(), certificate.wanted()))
+            .collect()
+    }
+}
+
+impl Certificate {
+    /// The part of it whose change asks for a new certificate.
+    pub(super) fn wanted(&self) -> Wanted {
+        Wanted {
+            identifiers: self.identifiers.clone(),
+            ca: self.ca.clone(),
+            key_type: self.key_type,
+        }
+    }
+}
