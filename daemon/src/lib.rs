@@ -4,8 +4,10 @@
 //! below its own (a test holds it to that).
 #![forbid(unsafe_code)]
 
-// 7
+// 8
 pub mod cli;
+// 7
+pub mod app;
 // 6
 pub mod config;
 // 5

@@ -1,5 +1,7 @@
-//! What people see of the daemon.
+//! What people type and see.
 
+mod arguments;
+mod commands;
 pub mod status;
 pub mod steps;
 mod troubles;
@@ -8,4 +10,6 @@ mod view;
 #[cfg(test)]
 mod tests;
 
+pub use arguments::{Arguments, Command, DEFAULT_CONFIG};
+pub use commands::run;
 pub use view::{Color, View};

@@ -1,0 +1,263 @@
+use std::{collections::BTreeMap, path::PathBuf, sync::Arc};
+
+use futures_util::{
+    FutureExt as _, StreamExt as _,
+    future::BoxFuture,
+    stream::{self, BoxStream},
+};
+use jiff::Timestamp;
+use parking_lot::Mutex;
+use tokio::sync::broadcast::{Receiver, error::RecvError};
+use tokio_util::sync::CancellationToken;
+use tracing::warn;
+
+use super::{status, wiring::Wiring};
+use crate::{
+    clock::Clock,
+    config::Config,
+    control::{
+        Handle, ReloadError, RenewError,
+        protocol::{Outcome, Reloaded, Status, Step},
+    },
+    engine::{self, Engine, Progress},
+    store::Store,
+    types::CertificateName,
+};
+
+/// The running daemon, as the control socket and signals see it.
+#[derive(Debug)]
+pub(super) struct Daemon {
+    pub(super) path: PathBuf,
+    pub(super) engine: Arc<Engine>,
+    pub(super) store: Arc<dyn Store>,
+    pub(super) clock: Arc<dyn Clock>,
+    pub(super) wiring: Wiring,
+    pub(super) started_at: Timestamp,
+    pub(super) config: Mutex<InForce>,
+    /// One reload at a time.
+    pub(super) reloading: tokio::sync::Mutex<()>,
+    pub(super) stop: CancellationToken,
+}
+
+/// The configuration in use.
+#[derive(Debug)]
+pub(super) struct InForce {
+    pub(super) config: Config,
+    pub(super) loaded_at: Timestamp,
+    /// Why a later one was not taken.
+    pub(super) error: Option<String>,
+}
+
+impl Daemon {
+    /// How many certificates are configured.
+    pub(super) fn certificates(&self) -> usize {
+        self.config.lock().config.certificates.len()
+    }
+
+    async fn apply(&self) -> Result<Reloaded, ReloadError> {
+        if self.stop.is_cancelled() {
+            return Err(ReloadError::Stopping);
+        }
+        let _one = self.reloading.lock().await;
+        let fault = |text: String| {
+            self.config.lock().error = Some(text.clone());
+            ReloadError::Configuration(text)
+        };
+        let new = super::load(self.path.clone())
+            .await
+            .map_err(|faults| fault(faults.to_string()))?;
+        let old = self.config.lock().config.clone();
+        for (what, differs) in [
+            ("state-directory", old.state_directory != new.state_directory),
+            ("control", old.control != new.control),
+            ("log", old.log != new.log),
+        ] {
+            if differs {
+                warn!(
+                    section = what,
+                    "this part of the configuration changes with the next start only"
+                );
+            }
+        }
+        // accounts and outputs stay where they are until then
+        let new = Config {
+            state_directory: old.state_directory.clone(),
+            ..new
+        };
+        let world = self
+            .wiring
+            .world(&new)
+            .map_err(|error| fault(error.to_string()))?;
+        let replaced = self.engine.world();
+        self.engine
+            .reload(new.engine.clone(), world)
+            .await
+            .map_err(|error| fault(error.to_string()))?;
+        let changes = compare(&old, &new);
+        *self.config.lock() = InForce {
+            config: new,
+            loaded_at: self.clock.now(),
+            error: None,
+        };
+        // its workers end with it; its plugins end when they are idle
+        drop(replaced);
+        Ok(changes)
+    }
+}
+
+impl Handle for Daemon {
+    fn status(&self) -> BoxFuture<'_, Status> {
+        async move {
+            let now = self.clock.now();
+            let world = self.engine.world();
+            let rows = self.store.certificates().await.unwrap_or_else(|error| {
+                warn!(%error, "status is shown without what the store knows");
+                Vec::new()
+            });
+            let leftovers = self.store.leftovers().await.unwrap_or_default();
+            let rows: BTreeMap<_, _> = rows.into_iter().map(|row| (row.name.clone(), row)).collect();
+            let in_force = self.config.lock();
+            Status {
+                version: env!("CARGO_PKG_VERSION").to_owned(),
+                state_directory: in_force.config.state_directory.clone(),
+                started_at: self.started_at,
+                config_loaded_at: in_force.loaded_at,
+                config_error: in_force.error.clone(),
+                certificates: world
+                    .certificates
+                    .values()
+                    .map(|certificate| status::certificate(certificate, rows.get(&certificate.name), now))
+                    .collect(),
+                providers: status::providers(&in_force.config),
+                leftovers: leftovers
+                    .into_iter()
+                    .filter(|record| record.attempts > 0)
+                    .map(status::leftover)
+                    .collect(),
+            }
+        }
+        .boxed()
+    }
+
+    fn renew(
+        &self,
+        certificate: CertificateName,
+    ) -> BoxFuture<'_, Result<BoxStream<'static, Step>, RenewError>> {
+        async move {
+            if self.stop.is_cancelled() {
+                return Err(RenewError::Stopping);
+            }
+            // before it begins, so that no step is missed
+            let events = self.engine.watch();
+            match self.engine.renew(certificate.as_str()).await {
+                Ok(Ok(_)) => {}
+                Ok(Err(_)) => return Err(RenewError::UnknownCertificate(certificate)),
+                Err(error) => return Err(RenewError::Refused(error.to_string())),
+            }
+            let watching = Watching {
+                events,
+                certificate,
+                store: self.store.clone(),
+                clock: self.clock.clone(),
+                since: self.clock.now(),
+                stop: self.stop.clone(),
+            };
+            Ok(stream::unfold(Some(watching), Watching::next).boxed())
+        }
+        .boxed()
+    }
+
+    fn reload(&self) -> BoxFuture<'_, Result<Reloaded, ReloadError>> {
+        self.apply().boxed()
+    }
+}
+
+/// Somebody who looks on at a renewal.
+struct Watching {
+    events: Receiver<Progress>,
+    certificate: CertificateName,
+    store: Arc<dyn Store>,
+    clock: Arc<dyn Clock>,
+    since: Timestamp,
+    stop: CancellationToken,
+}
+
+impl Watching {
+    async fn next(watching: Option<Watching>) -> Option<(Step, Option<Watching>)> {
+        let mut watching = watching?;
+        loop {
+            let event = tokio::select! {
+                () = watching.stop.cancelled() => return None,
+                event = watching.events.recv() => event,
+            };
+            match event {
+                Ok(progress) if progress.certificate == watching.certificate => {
+                    let done = match progress.outcome {
+                        None => None,
+                        Some(outcome) => Some(watching.outcome(outcome, &progress.text).await),
+                    };
+                    let ended = done.is_some();
+                    let step = Step {
+                        at: progress.at,
+                        certificate: progress.certificate,
+                        step: progress.stage.as_str().to_owned(),
+                        text: progress.text,
+                        done,
+                    };
+                    return Some((step, (!ended).then_some(watching)));
+                }
+                // others' events, or some lost to a slow reader: the last one comes all the same
+                Ok(_) | Err(RecvError::Lagged(_)) => {}
+                Err(RecvError::Closed) => return None,
+            }
+        }
+    }
+
+    async fn outcome(&self, outcome: engine::Outcome, text: &str) -> Outcome {
+        let row = self
+            .store
+            .certificate(self.certificate.clone())
+            .await
+            .ok()
+            .flatten();
+        let failed = |next_attempt_at| Outcome::Failed {
+            text: text.to_owned(),
+            next_attempt_at,
+        };
+        match (outcome, row) {
+            (engine::Outcome::Succeeded, Some(row)) => match row.issued {
+                Some(issued) => Outcome::Succeeded {
+                    serial: issued.serial,
+                    not_after: issued.not_after,
+                    took: self.clock.now().duration_since(self.since).unsigned_abs(),
+                },
+                None => failed(row.next_attempt),
+            },
+            (engine::Outcome::Succeeded, None) => failed(None),
+            (engine::Outcome::Failed, row) => failed(row.and_then(|row| row.next_attempt)),
+        }
+    }
+}
+
+fn compare(old: &Config, new: &Config) -> Reloaded {
+    let mut reloaded = Reloaded::default();
+    for certificate in &new.certificates {
+        match old
+            .certificates
+            .iter()
+            .find(|before| before.name == certificate.name)
+        {
+            None => reloaded.added.push(certificate.name.clone()),
+            Some(before) if before == certificate => reloaded.unchanged += 1,
+            Some(_) => reloaded.changed.push(certificate.name.clone()),
+        }
+    }
+    let gone = old
+        .certificates
+        .iter()
+        .filter(|before| !new.certificates.iter().any(|now| now.name == before.name));
+    reloaded
+        .removed
+        .extend(gone.map(|certificate| certificate.name.clone()));
+    reloaded
+}

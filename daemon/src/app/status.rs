@@ -1,0 +1,153 @@
+//! What `status` shows: read from the store, kept nowhere else.
+
+use jiff::Timestamp;
+
+use crate::{
+    config::Config,
+    control::protocol::{
+        CertificateState, CertificateStatus, HookStatus, LastError, Leftover, ProviderStatus,
+    },
+    deployment,
+    engine::Certificate,
+    outputs::Outputs,
+    store::{CertificateRow, Record},
+};
+
+/// One certificate, as the store has it.
+pub(super) fn certificate(
+    certificate: &Certificate,
+    row: Option<&CertificateRow>,
+    now: Timestamp,
+) -> CertificateStatus {
+    let issued = row.and_then(|row| row.issued.as_ref());
+    let last_error = row.and_then(|row| row.last_error.as_ref());
+    let deployment = row.and_then(|row| row.deployment.as_ref());
+    let issuing = row.is_some_and(|row| row.issuance.is_some());
+    let state = match (issued, last_error) {
+        (Some(issued), _) if issued.not_after <= now => CertificateState::Expired,
+        (_, Some(_)) => CertificateState::Failing,
+        (Some(_), None) if is_failing(deployment) => CertificateState::Failing,
+        _ if issuing => CertificateState::Issuing,
+        (Some(_), None) => CertificateState::Valid,
+        (None, None) => CertificateState::Pending,
+    };
+    CertificateStatus {
+        name: certificate.name.clone(),
+        identifiers: certificate.identifiers.clone(),
+        ca: certificate.ca.clone(),
+        key_type: certificate.key_type,
+        state,
+        activity: row.and_then(|row| row.issuance.as_deref()).map(activity),
+        serial: issued.map(|issued| issued.serial.clone()),
+        not_before: issued.map(|issued| issued.not_before),
+        not_after: issued.map(|issued| issued.not_after),
+        renew_at: issued.map(|issued| issued.renew_at),
+        generation: issued.map(|issued| issued.generation),
+        live: Outputs::new(certificate.output.clone()).live_path(),
+        deployed_at: match deployment {
+            Some(deployment::State::Deployed { at, .. }) => Some(*at),
+            _ => None,
+        },
+        hook: hook(certificate, deployment),
+        last_error: last_error.map_or_else(
+            || switch_error(deployment, now),
+            |error| {
+                Some(LastError {
+                    at: error.at,
+                    class: error.class.as_str().to_owned(),
+                    text: error.text.clone(),
+                })
+            },
+        ),
+        next_attempt_at: last_error.and(row.and_then(|row| row.next_attempt)),
+        attempts: row.map_or(0, |row| row.failures),
+    }
+}
+
+fn is_failing(deployment: Option<&deployment::State>) -> bool {
+    matches!(
+        deployment,
+        Some(
+            deployment::State::Stored { failure: Some(_), .. }
+                | deployment::State::Switched { failure: Some(_), .. }
+        )
+    )
+}
+
+/// A generation that could not be made live is an error of the certificate, not of its hook.
+fn switch_error(deployment: Option<&deployment::State>, now: Timestamp) -> Option<LastError> {
+    match deployment {
+        Some(deployment::State::Stored {
+            failure: Some(text), ..
+        }) => Some(LastError {
+            at: now,
+            class: "switch".into(),
+            text: text.clone(),
+        }),
+        _ => None,
+    }
+}
+
+fn activity(state: &str) -> String {
+    match state {
+        "due" => "about to ask the CA for an order",
+        "ordered" => "an order is open; its challenges are read",
+        "presented" => "challenge records are being published and looked for",
+        "visible" => "every name server shows the records; the CA is told to look",
+        "answered" => "the CA validates",
+        "ready" => "every name is proved; the key is made",
+        "finalizing" => "the CA signs",
+        "issued" => "the certificate is here; its files are written",
+        other => other,
+    }
+    .to_owned()
+}
+
+fn hook(certificate: &Certificate, deployment: Option<&deployment::State>) -> HookStatus {
+    if certificate.hook.is_none() {
+        return HookStatus::None;
+    }
+    match deployment {
+        Some(deployment::State::Switched {
+            failure: Some(failure),
+            failures,
+            due,
+            ..
+        }) => HookStatus::Failing {
+            failures: *failures,
+            text: failure.to_string(),
+            next_attempt_at: *due,
+        },
+        Some(deployment::State::Switched { failure: None, .. } | deployment::State::Stored { .. }) => {
+            HookStatus::Due
+        }
+        Some(deployment::State::Deployed { .. } | deployment::State::Nothing) | None => HookStatus::Succeeded,
+    }
+}
+
+/// The configured provider instances.
+pub(super) fn providers(config: &Config) -> Vec<ProviderStatus> {
+    config
+        .providers
+        .iter()
+        .map(|provider| ProviderStatus {
+            instance: provider.options.instance.clone(),
+            library: provider.options.library.clone(),
+            provider: provider.options.provider.clone(),
+            pid: None,
+            last_error: None,
+        })
+        .collect()
+}
+
+/// A record whose removal failed at least once.
+pub(super) fn leftover(record: Record) -> Leftover {
+    Leftover {
+        name: record.record.owner,
+        value: record.record.value,
+        instance: record.record.instance,
+        since: record.created_at,
+        attempts: record.attempts,
+        last_error: record.last_error,
+    }
+}

@@ -1,0 +1,68 @@
+use std::path::PathBuf;
+
+use clap::{Parser, Subcommand};
+
+use crate::types::CertificateName;
+
+/// Where the package puts the configuration.
+pub const DEFAULT_CONFIG: &str = "/etc/dns01d/dns01d.yaml";
+
+/// Keeps wildcard certificates fresh by proving names through DNS only (ACME, DNS-01).
+#[derive(Debug, Parser)]
+#[command(
+    name = "dns01d",
+    version,
+    max_term_width = 100,
+    disable_help_subcommand = true
+)]
+pub struct Arguments {
+    /// The configuration file
+    #[arg(long, short, global = true, env = "DNS01D_CONFIG", default_value = DEFAULT_CONFIG, value_name = "FILE")]
+    pub config: PathBuf,
+    /// The control socket, instead of the one in the configuration
+    #[arg(long, global = true, env = "DNS01D_SOCKET", value_name = "FILE")]
+    pub socket: Option<PathBuf>,
+    /// What to do
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Run the daemon
+    ///
+    /// Ends with status 78 when the configuration has faults. SIGHUP reloads the
+    /// configuration, and keeps the one from before when the new one has faults. SIGTERM ends it;
+    /// what is under way goes on at the next start.
+    Run,
+    /// Check the configuration and the machine; change nothing
+    ///
+    /// Shows every fault at once, with file and line. Ends with status 78 when there is one.
+    Check {
+        /// Print one JSON object
+        #[arg(long)]
+        json: bool,
+    },
+    /// Show every certificate, its state and what is next
+    Status {
+        /// Print one JSON object
+        #[arg(long)]
+        json: bool,
+        /// Show everything about this certificate
+        name: Option<CertificateName>,
+    },
+    /// Renew a certificate now, whatever its plan and its back-off say
+    Renew {
+        /// Its name in the configuration
+        name: CertificateName,
+        /// Show each step as it happens, and end when it is deployed or has failed
+        #[arg(long)]
+        wait: bool,
+        /// Print one JSON object per step
+        #[arg(long)]
+        json: bool,
+    },
+    /// Read the configuration again
+    Reload,
+}

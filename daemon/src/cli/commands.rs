@@ -1,0 +1,241 @@
+use std::{
+    io::{self, Write as _, stderr, stdout},
+    path::PathBuf,
+    process::ExitCode,
+};
+
+use futures_util::StreamExt as _;
+use tokio::runtime::Runtime;
+
+use super::{Arguments, Color, Command, View, status, steps::Steps};
+use crate::{
+    app,
+    clock::{Clock as _, SystemClock},
+    config::{self, report, summary},
+    control::{Client, ClientError, protocol::Outcome},
+    telemetry,
+    types::CertificateName,
+};
+
+/// sysexits.h: the configuration has faults.
+const EX_CONFIG: u8 = 78;
+/// The daemon's own threads: it waits more than it works.
+const WORKERS: usize = 4;
+
+/// Does what the arguments say.
+pub fn run(arguments: Arguments) -> ExitCode {
+    if let Err(error) = app::harden() {
+        eprintln!("dns01d: the process cannot be hardened: {error}");
+        return ExitCode::FAILURE;
+    }
+    let runtime = match runtime(&arguments.command) {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            eprintln!("dns01d: no runtime: {error}");
+            return ExitCode::FAILURE;
+        }
+    };
+    match arguments.command {
+        Command::Run => daemon(&runtime, arguments.config),
+        Command::Check { json } => check(&runtime, arguments.config, json),
+        Command::Status { json, name } => {
+            let client = client(arguments.socket, &arguments.config);
+            runtime.block_on(show_status(&client, json, name))
+        }
+        Command::Renew { name, wait, json } => {
+            let client = client(arguments.socket, &arguments.config);
+            runtime.block_on(renew(&client, &name, wait, json))
+        }
+        Command::Reload => {
+            let client = client(arguments.socket, &arguments.config);
+            runtime.block_on(reload(&client))
+        }
+    }
+}
+
+fn runtime(command: &Command) -> io::Result<Runtime> {
+    let mut builder = match command {
+        Command::Run => {
+            let mut builder = tokio::runtime::Builder::new_multi_thread();
+            let cores = std::thread::available_parallelism().map_or(1, usize::from);
+            builder.worker_threads(cores.min(WORKERS));
+            builder
+        }
+        _ => tokio::runtime::Builder::new_current_thread(),
+    };
+    builder.enable_all().build()
+}
+
+fn daemon(runtime: &Runtime, path: PathBuf) -> ExitCode {
+    let config = match runtime.block_on(app::load(path.clone())) {
+        Ok(config) => config,
+        Err(faults) => {
+            eprint!("{}", report::text(&faults));
+            return ExitCode::from(EX_CONFIG);
+        }
+    };
+    if let Err(error) = telemetry::init(config.log) {
+        eprintln!("dns01d: {error}");
+        return ExitCode::from(EX_CONFIG);
+    }
+    for warning in config.warnings.iter() {
+        tracing::warn!(
+            path = warning.path,
+            detail = warning.what,
+            "configuration can be used but has a flaw"
+        );
+    }
+    match runtime.block_on(app::run(path, config)) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            tracing::error!(%error, "dns01d cannot run");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn check(runtime: &Runtime, path: PathBuf, json: bool) -> ExitCode {
+    let result = runtime.block_on(app::load(path));
+    let (text, code) = match &result {
+        Ok(config) if json => {
+            let object = serde_json::json!({ "report": report::json(&config.warnings), "summary": summary::json(config) });
+            (format!("{object:#}\n"), ExitCode::SUCCESS)
+        }
+        Ok(config) => (
+            format!("{}{}", report::text(&config.warnings), summary::text(config)),
+            ExitCode::SUCCESS,
+        ),
+        Err(faults) if json => {
+            let object = serde_json::json!({ "report": report::json(faults), "summary": null });
+            (format!("{object:#}\n"), ExitCode::from(EX_CONFIG))
+        }
+        Err(faults) => (report::text(faults), ExitCode::from(EX_CONFIG)),
+    };
+    print(&text, code)
+}
+
+/// The socket that was named, or the configured one, or the default one for
+/// people who may not read the configuration.
+fn client(socket: Option<PathBuf>, config: &std::path::Path) -> Client {
+    let configured = || config::socket(config);
+    Client::new(
+        socket
+            .or_else(configured)
+            .unwrap_or_else(|| PathBuf::from(config::DEFAULT_SOCKET)),
+    )
+}
+
+async fn show_status(client: &Client, json: bool, name: Option<CertificateName>) -> ExitCode {
+    let mut seen = match client.status().await {
+        Ok(seen) => seen,
+        Err(error) => return failed(&error),
+    };
+    let view = View::of(&stdout(), SystemClock.now());
+    let Some(name) = name else {
+        let text = if json {
+            status::json(&seen)
+        } else {
+            Ok(status::table(&seen, &view))
+        };
+        return text.map_or(ExitCode::FAILURE, |text| print(&text, ExitCode::SUCCESS));
+    };
+    seen.certificates.retain(|certificate| certificate.name == name);
+    match (seen.certificates.first(), json) {
+        (None, _) => {
+            eprintln!("dns01d: there is no certificate `{name}`: `dns01d status` lists them");
+            ExitCode::FAILURE
+        }
+        (Some(_), true) => {
+            status::json(&seen).map_or(ExitCode::FAILURE, |text| print(&text, ExitCode::SUCCESS))
+        }
+        (Some(certificate), false) => print(&status::certificate(certificate, &view), ExitCode::SUCCESS),
+    }
+}
+
+async fn renew(client: &Client, name: &CertificateName, wait: bool, json: bool) -> ExitCode {
+    if !wait {
+        return match client.renew(name).await {
+            Ok(accepted) => print(
+                &format!(
+                    "renewal of {} begins: `dns01d status {0}` shows how it goes\n",
+                    accepted.certificate
+                ),
+                ExitCode::SUCCESS,
+            ),
+            Err(error) => failed(&error),
+        };
+    }
+    let mut stream = match client.renew_and_wait(name).await {
+        Ok(stream) => Box::pin(stream),
+        Err(error) => return failed(&error),
+    };
+    let mut steps = Steps::new(View::of(&stdout(), SystemClock.now()));
+    while let Some(step) = stream.next().await {
+        let step = match step {
+            Ok(step) => step,
+            Err(error) => return failed(&error),
+        };
+        let line = if json {
+            serde_json::to_string(&step)
+                .map(|line| line + "\n")
+                .unwrap_or_default()
+        } else {
+            steps.show(&step)
+        };
+        let code = match step.done {
+            Some(Outcome::Failed { .. }) => ExitCode::FAILURE,
+            Some(Outcome::Succeeded { .. }) | None => ExitCode::SUCCESS,
+        };
+        let printed = print(&line, code);
+        if step.done.is_some() {
+            return printed;
+        }
+    }
+    eprintln!("dns01d: the daemon stopped before the renewal ended; it goes on at its next start");
+    ExitCode::FAILURE
+}
+
+async fn reload(client: &Client) -> ExitCode {
+    match client.reload().await {
+        Ok(changes) => {
+            let list = |names: &[CertificateName]| {
+                names
+                    .iter()
+                    .map(CertificateName::as_str)
+                    .collect::<Vec<_>>()
+                    .join(", ")
+            };
+            let mut text = String::new();
+            for (what, names) in [
+                ("added", &changes.added),
+                ("changed", &changes.changed),
+                ("no longer renewed", &changes.removed),
+            ] {
+                if !names.is_empty() {
+                    text.push_str(&format!("{what}: {}\n", list(names)));
+                }
+            }
+            text.push_str(&format!("unchanged: {}\n", changes.unchanged));
+            print(&text, ExitCode::SUCCESS)
+        }
+        Err(error) => failed(&error),
+    }
+}
+
+fn failed(error: &ClientError) -> ExitCode {
+    let view = View::of(&stderr(), SystemClock.now());
+    eprintln!("{} {error}", view.paint(Color::Bad, "dns01d:"));
+    ExitCode::FAILURE
+}
+
+/// A reader that went away (`| head`) is no failure of ours.
+fn print(text: &str, code: ExitCode) -> ExitCode {
+    match stdout()
+        .write_all(text.as_bytes())
+        .and_then(|()| stdout().flush())
+    {
+        Ok(()) => code,
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => code,
+        Err(_) => ExitCode::FAILURE,
+    }
+}
