@@ -4,6 +4,7 @@
 //! - [`ca`]: an ACME CA (RFC 8555) that validates through real DNS queries;
 //! - [`admin`]: an HTTP endpoint to watch and disturb both from another process;
 //! - [`bind`], [`pebble`]: guards around the real servers, for the truth that the lab cannot give;
+//! - [`daemon`]: a guard around the real daemon, with a configuration of its own;
 //! - [`tls_server`]: serves a live certificate and follows its switches.
 //!
 //! Everything listens on loopback, takes free ports, keeps its state in memory and ends when its guard
@@ -15,6 +16,7 @@ pub mod admin;
 pub mod bind;
 pub mod ca;
 mod clock;
+pub mod daemon;
 pub mod dns;
 mod knobs;
 pub mod pebble;

@@ -1,5 +1,6 @@
 //! `dns01-lab`: the lab as a program, for the demo and for clients of other makes.
 
+mod demo;
 mod serve;
 
 use std::net::{Ipv4Addr, SocketAddr};
@@ -27,6 +28,8 @@ struct Cli {
 enum Command {
     /// The CA and the DNS server.
     Serve(serve::Serve),
+    /// A wildcard certificate issued, served, renewed and rescued on this machine.
+    Demo(demo::Demo),
     /// HTTPS with the certificate of two files, read again whenever they change.
     TlsServer(TlsServerArgs),
 }
@@ -55,6 +58,7 @@ async fn main() -> ExitCode {
     let end = end(cli.until_stdin_closes);
     let outcome = match cli.command {
         Command::Serve(serve) => serve::run(serve, end).await,
+        Command::Demo(demo) => demo::run(demo, end).await,
         Command::TlsServer(args) => tls_server(args, end).await,
     };
     match outcome {

@@ -92,6 +92,11 @@ impl Program {
         self.child.id()
     }
 
+    /// Whether it has not ended yet.
+    pub fn is_running(&mut self) -> bool {
+        matches!(self.child.try_wait(), Ok(None))
+    }
+
     /// Everything that it has written so far.
     pub fn log(&self) -> String {
         // a report must not fail because its evidence is gone
@@ -186,4 +191,20 @@ pub(crate) fn write(path: &Path, content: &str) -> Result<(), ProcessError> {
         what: path.display().to_string(),
         source,
     })
+}
+
+/// A file that only its owner reads, as the daemon demands of secrets.
+pub(crate) fn write_secret(path: &Path, content: &str) -> Result<(), ProcessError> {
+    use std::{io::Write as _, os::unix::fs::OpenOptionsExt as _};
+    let prepare = |source| ProcessError::Prepare {
+        what: path.display().to_string(),
+        source,
+    };
+    let mut file = std::fs::OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(path)
+        .map_err(prepare)?;
+    file.write_all(content.as_bytes()).map_err(prepare)
 }
