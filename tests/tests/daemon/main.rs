@@ -1,0 +1,13 @@
+//! The real daemon in the lab: what an operator gets, and what no crash may take away.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a test that cannot go on says where"
+)]
+
+mod command_line;
+mod crash;
+mod deployment;
+mod interop;
+mod issuance;
+mod stage;
