@@ -1,6 +1,6 @@
 //! Actions of an issuance: each asks one service and answers with an event.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use futures_util::future::try_join_all;
 use jiff::{SignedDuration, Timestamp};
@@ -166,9 +166,13 @@ impl Performer<'_> {
         let text = match plan.as_slice() {
             [] => "every name is proved already".to_owned(),
             plan => {
-                let places: Vec<String> = plan
-                    .iter()
-                    .map(|record| format!("TXT at {} through `{}`", record.owner, record.instance))
+                let mut places: BTreeMap<_, usize> = BTreeMap::new();
+                for record in plan {
+                    *places.entry((&record.owner, &record.instance)).or_default() += 1;
+                }
+                let places: Vec<String> = places
+                    .into_iter()
+                    .map(|((owner, instance), count)| format!("{count} TXT at {owner} through `{instance}`"))
                     .collect();
                 format!("to prove: {}", places.join(", "))
             }
@@ -232,10 +236,15 @@ impl Performer<'_> {
                 fault: error.fault(),
                 scope: crate::issuance::Scope::Step,
             })?;
-        let servers: BTreeSet<_> = report.sightings.iter().map(|sighting| sighting.address).collect();
+        let servers: BTreeSet<String> = report
+            .sightings
+            .iter()
+            .map(|sighting| sighting.address.to_string())
+            .collect();
+        let servers: Vec<String> = servers.into_iter().collect();
         let text = format!(
-            "{} name server address(es) show every record, after {:.0?}",
-            servers.len(),
+            "every record is visible at {} after {:.0?}",
+            servers.join(", "),
             report.took
         );
         self.say.step(Stage::Propagate, text);

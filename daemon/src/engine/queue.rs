@@ -15,7 +15,7 @@ use tokio::{
     time::{Instant, sleep, timeout},
 };
 use tokio_util::sync::CancellationToken;
-use tracing::{Instrument as _, error, info_span, warn};
+use tracing::{Instrument as _, debug_span, error, warn};
 
 use super::{Options, Progress, World, adopt, clean_up, deploy, issue};
 use crate::{
@@ -287,7 +287,7 @@ impl Engine {
             return false;
         }
         let (engine, world, stop) = (self.clone(), world.clone(), halt.clone());
-        let span = info_span!("job", kind = key.0.as_str(), subject = key.1);
+        let span = debug_span!("job", kind = key.0.as_str(), subject = key.1);
         let mut ordering = None;
         let task = match key.0 {
             JobKind::CleanUp => {

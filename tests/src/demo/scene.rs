@@ -1,4 +1,5 @@
 use std::{
+    cell::Cell,
     net::SocketAddr,
     os::unix::fs::{OpenOptionsExt as _, symlink},
     path::PathBuf,
@@ -29,6 +30,8 @@ pub(super) struct Scene {
     directory: TempDir,
     daemon: Option<Program>,
     starts: u32,
+    /// Lines of the running daemon's log that were repeated already.
+    shown: Cell<usize>,
 }
 
 impl Scene {
@@ -39,6 +42,7 @@ impl Scene {
             directory,
             daemon: None,
             starts: 0,
+            shown: Cell::new(0),
         };
         let place = scene
             .directory
@@ -130,6 +134,7 @@ impl Scene {
             })
             .await?;
         self.daemon = Some(daemon);
+        self.shown.set(0);
         Ok(())
     }
 
@@ -143,13 +148,12 @@ impl Scene {
     /// and repeats what the daemon logs meanwhile.
     pub(super) async fn issued(&self, before: Option<&str>) -> Result<String, Failure> {
         let start = Instant::now();
-        let mut shown = 0;
         loop {
-            shown = self.show_log(shown);
+            self.show_log();
             let certificate = self.certificate().await?;
             match certificate["serial"].as_str() {
                 Some(serial) if Some(serial) != before && !certificate["deployed_at"].is_null() => {
-                    self.show_log(shown);
+                    self.show_log();
                     return Ok(serial.to_owned());
                 }
                 _ => {}
@@ -161,9 +165,8 @@ impl Scene {
     /// Waits until the daemon's own record of its issuance says `state`.
     pub(super) async fn wait_for_state(&self, state: &str, serial: &str) -> Result<(), Failure> {
         let start = Instant::now();
-        let mut shown = 0;
         loop {
-            shown = self.show_log(shown);
+            self.show_log();
             let log = self.daemon.as_ref().map(Program::log).unwrap_or_default();
             let certificate = self.certificate().await?;
             if certificate["serial"] != serial {
@@ -203,14 +206,13 @@ impl Scene {
         Ok(status["certificates"][0].clone())
     }
 
-    /// Prints the lines of the daemon's log from the `from`-th on; returns how many there are.
-    fn show_log(&self, from: usize) -> usize {
+    /// Repeats what the daemon has logged since the last time.
+    fn show_log(&self) {
         let log = self.daemon.as_ref().map(Program::log).unwrap_or_default();
         let lines: Vec<&str> = log.lines().collect();
-        for line in lines.iter().skip(from) {
-            println!("  | {line}");
+        for line in lines.iter().skip(self.shown.replace(lines.len())) {
+            println!("  | {}", plain(line));
         }
-        lines.len()
     }
 
     /// Shows what the server serves, in OpenSSL's words.
@@ -267,4 +269,21 @@ impl Scene {
         }
         Ok(())
     }
+}
+
+/// A line of the log without what a first reader does not need: the date, the level, the name of the step.
+fn plain(line: &str) -> String {
+    let (moment, rest) = line.split_once(char::is_whitespace).unwrap_or(("", line));
+    let time: String = moment
+        .chars()
+        .skip_while(|c| *c != 'T')
+        .skip(1)
+        .take(12)
+        .collect();
+    let rest = rest.trim_start().trim_start_matches("INFO ");
+    let text = match rest.split_once(" detail=\"") {
+        Some((_, detail)) => detail.trim_end_matches('"'),
+        None => rest,
+    };
+    format!("{time}  {text}")
 }
