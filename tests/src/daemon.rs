@@ -114,7 +114,7 @@ impl Home {
         if let Some(key) = &setup.key {
             let secret = self.path("tsig.secret");
             let _ = std::fs::remove_file(&secret);
-            crate::process::write_secret(&secret, &key.secret_base64())?;
+            crate::process::write_secret(&secret, key.secret_base64())?;
             let _ = writeln!(
                 options,
                 "      tsig-key: {}\n      tsig-algorithm: {}\n      tsig-secret: {{ file: {} }}",
