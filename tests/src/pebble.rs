@@ -32,10 +32,10 @@ pub struct PebbleOptions {
 }
 
 impl PebbleOptions {
-    /// No chance, no sleeping, the smallest waits.
+    /// No chance, no sleeping, the smallest waits; the newest Pebble there is.
     pub fn new(dns: SocketAddr) -> Self {
         PebbleOptions {
-            program: PathBuf::from("pebble"),
+            program: newest(),
             dns,
             nonce_reject: 0,
             authz_reuse: 0,
@@ -43,6 +43,17 @@ impl PebbleOptions {
             order_retry_after: 1,
         }
     }
+}
+
+/// Debian's package.
+pub const DEBIAN: &str = "pebble";
+
+/// The Pebble that `./dev setup` builds where Go is installed, else Debian's.
+pub fn newest() -> PathBuf {
+    let own = std::env::current_exe().unwrap_or_default();
+    let built = own.ancestors().map(|directory| directory.join("tools/pebble"));
+    let mut built = built.filter(|path| path.is_file());
+    built.next().unwrap_or_else(|| PathBuf::from(DEBIAN))
 }
 
 /// A running Pebble; dropping it kills it.

@@ -6,7 +6,7 @@ use lab::{
     bind::{Bind, BindOptions},
     daemon::{CertificateSetup, Home, Setup},
     dns::TsigKey,
-    pebble::{Pebble, PebbleOptions},
+    pebble::{DEBIAN, Pebble, PebbleOptions},
 };
 
 use super::stage::{ZONE, internal, verify_live};
@@ -82,6 +82,11 @@ async fn issue_and_renew(stage: &Stage) {
 #[tokio::test(flavor = "multi_thread")]
 async fn pebble_and_bind_give_and_renew_a_wildcard() {
     issue_and_renew(&Stage::new(|_| {}).await).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn debians_pebble_and_bind_give_and_renew_a_wildcard() {
+    issue_and_renew(&Stage::new(|options| options.program = DEBIAN.into()).await).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
