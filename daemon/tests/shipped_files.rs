@@ -124,7 +124,7 @@ fn systemd_understands_the_unit_and_finds_it_hardened() {
     // neither the program nor its man page is installed where tests run
     let unit = unit
         .replace("/usr/bin/dns01d ", "/bin/true ")
-        .replace("Documentation=man:dns01d(8)\n", "");
+        .replace("Documentation=man:dns01d(1)\n", "");
     let path = directory.path().join("dns01d.service");
     fs::write(&path, unit).expect("a file");
     let complaints = succeeds(Command::new("systemd-analyze").arg("verify").arg(&path));

@@ -1,0 +1,54 @@
+# Print an optspec for argparse to handle cmd's options that are independent of any subcommand.
+function __fish_dns01d_global_optspecs
+    string join \n c/config= socket= h/help V/version
+end
+
+function __fish_dns01d_needs_command
+    # Figure out if the current invocation already has a command.
+    set -l cmd (commandline -opc)
+    set -e cmd[1]
+    argparse -s (__fish_dns01d_global_optspecs) -- $cmd 2>/dev/null
+    or return
+    if set -q argv[1]
+        # Also print the command, so this can be used to figure out what it is.
+        echo $argv[1]
+        return 1
+    end
+    return 0
+end
+
+function __fish_dns01d_using_subcommand
+    set -l cmd (__fish_dns01d_needs_command)
+    test -z "$cmd"
+    and return 1
+    contains -- $cmd[1] $argv
+end
+
+complete -c dns01d -n "__fish_dns01d_needs_command" -s c -l config -d 'The configuration file' -r -F
+complete -c dns01d -n "__fish_dns01d_needs_command" -l socket -d 'The control socket, instead of the one in the configuration' -r -F
+complete -c dns01d -n "__fish_dns01d_needs_command" -s h -l help -d 'Print help'
+complete -c dns01d -n "__fish_dns01d_needs_command" -s V -l version -d 'Print version'
+complete -c dns01d -n "__fish_dns01d_needs_command" -f -a "run" -d 'Run the daemon'
+complete -c dns01d -n "__fish_dns01d_needs_command" -f -a "check" -d 'Check the configuration and the machine; change nothing'
+complete -c dns01d -n "__fish_dns01d_needs_command" -f -a "status" -d 'Show every certificate, its state and what is next'
+complete -c dns01d -n "__fish_dns01d_needs_command" -f -a "renew" -d 'Renew a certificate now, whatever its plan and its back-off say'
+complete -c dns01d -n "__fish_dns01d_needs_command" -f -a "reload" -d 'Read the configuration again'
+complete -c dns01d -n "__fish_dns01d_using_subcommand run" -s c -l config -d 'The configuration file' -r -F
+complete -c dns01d -n "__fish_dns01d_using_subcommand run" -l socket -d 'The control socket, instead of the one in the configuration' -r -F
+complete -c dns01d -n "__fish_dns01d_using_subcommand run" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c dns01d -n "__fish_dns01d_using_subcommand check" -s c -l config -d 'The configuration file' -r -F
+complete -c dns01d -n "__fish_dns01d_using_subcommand check" -l socket -d 'The control socket, instead of the one in the configuration' -r -F
+complete -c dns01d -n "__fish_dns01d_using_subcommand check" -l json -d 'Print one JSON object'
+complete -c dns01d -n "__fish_dns01d_using_subcommand check" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c dns01d -n "__fish_dns01d_using_subcommand status" -s c -l config -d 'The configuration file' -r -F
+complete -c dns01d -n "__fish_dns01d_using_subcommand status" -l socket -d 'The control socket, instead of the one in the configuration' -r -F
+complete -c dns01d -n "__fish_dns01d_using_subcommand status" -l json -d 'Print one JSON object'
+complete -c dns01d -n "__fish_dns01d_using_subcommand status" -s h -l help -d 'Print help'
+complete -c dns01d -n "__fish_dns01d_using_subcommand renew" -s c -l config -d 'The configuration file' -r -F
+complete -c dns01d -n "__fish_dns01d_using_subcommand renew" -l socket -d 'The control socket, instead of the one in the configuration' -r -F
+complete -c dns01d -n "__fish_dns01d_using_subcommand renew" -l wait -d 'Show each step as it happens, and end when it is deployed or has failed'
+complete -c dns01d -n "__fish_dns01d_using_subcommand renew" -l json -d 'Print one JSON object per step'
+complete -c dns01d -n "__fish_dns01d_using_subcommand renew" -s h -l help -d 'Print help'
+complete -c dns01d -n "__fish_dns01d_using_subcommand reload" -s c -l config -d 'The configuration file' -r -F
+complete -c dns01d -n "__fish_dns01d_using_subcommand reload" -l socket -d 'The control socket, instead of the one in the configuration' -r -F
+complete -c dns01d -n "__fish_dns01d_using_subcommand reload" -s h -l help -d 'Print help'
