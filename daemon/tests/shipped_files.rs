@@ -284,3 +284,57 @@ fn the_haproxy_hook_writes_key_and_chain_of_one_generation_for_its_readers_only(
         "a temporary file is left"
     );
 }
+
+#[test]
+fn an_installation_has_everything_where_the_daemon_and_its_unit_look_for_it() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let built = directory.path().join("target/release");
+    fs::create_dir_all(&built).expect("a directory");
+    for name in ["dns01d", "dns01-plugin-host", "libdns01_rfc2136.so"] {
+        fs::write(built.join(name), name).expect("a file");
+    }
+    let root = directory.path().join("root");
+    succeeds(
+        Command::new(configs().join("../dev"))
+            .arg("install")
+            .arg(&root)
+            .env("CARGO_TARGET_DIR", directory.path().join("target")),
+    );
+    let mode = |path: &str| {
+        let path = root.join(path.trim_start_matches('/'));
+        let data = fs::metadata(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+        data.permissions().mode() & 0o7777
+    };
+    let unit = read("systemd/dns01d.service");
+    let program = unit
+        .lines()
+        .find_map(|line| line.strip_prefix("ExecStart="))
+        .and_then(|line| line.split(' ').next())
+        .expect("a program");
+    assert_eq!(mode(program), 0o755);
+    assert_eq!(mode(dns01d::config::DEFAULT_PLUGIN_HOST), 0o755);
+    let plugins = dns01d::config::DEFAULT_PLUGIN_DIRECTORIES[1];
+    assert_eq!(mode(&format!("{plugins}/libdns01_rfc2136.so")), 0o644);
+    for file in [
+        "/usr/lib/systemd/system/dns01d.service",
+        "/usr/lib/sysusers.d/dns01d.conf",
+        "/usr/lib/tmpfiles.d/dns01d.conf",
+        "/usr/include/dns01_plugin.h",
+        "/usr/share/man/man1/dns01d.1",
+        "/usr/share/bash-completion/completions/dns01d",
+    ] {
+        assert_eq!(mode(file), 0o644, "{file}");
+    }
+}
+
+#[test]
+fn nothing_is_installed_before_it_is_built() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let root = directory.path().join("root");
+    let (success, text) = run(Command::new(configs().join("../dev"))
+        .arg("install")
+        .arg(&root)
+        .env("CARGO_TARGET_DIR", directory.path()));
+    assert!(!success && text.contains("cargo build --release"), "{text}");
+    assert!(!root.exists());
+}
