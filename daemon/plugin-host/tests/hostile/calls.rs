@@ -1,12 +1,10 @@
 //! What goes in and what comes out of calls that end well.
 
-use std::{
-    collections::BTreeSet,
-    time::{Duration, Instant},
-};
+use std::{collections::BTreeSet, time::Duration};
 
 use dns01d::plugin::{CallError, FailureClass, Operation, ProviderClient, Record, RecordKind, Retry};
 use futures_util::future::join_all;
+use tokio::time::Instant;
 
 use crate::lab::{Captured, LONG, Lab, ask, one, record};
 

@@ -1,8 +1,9 @@
 //! Every way of dying fails that call, with its cause, and nothing else.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use dns01d::plugin::{CallError, Ending, FailureClass, Operation, ProviderClient, Retry};
+use tokio::time::Instant;
 
 use crate::lab::{Captured, GRACE, LONG, Lab, ask, fail, one, record};
 

@@ -1,11 +1,9 @@
 //! When a process is started, kept and ended.
 
-use std::{
-    path::Path,
-    time::{Duration, Instant},
-};
+use std::{path::Path, time::Duration};
 
 use dns01d::plugin::{CallError, Operation, ProviderClient, Retry};
+use tokio::time::Instant;
 
 use crate::lab::{Captured, LONG, Lab, ask, fail, one};
 

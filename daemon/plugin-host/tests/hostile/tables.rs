@@ -1,11 +1,9 @@
 //! Libraries that are no good plugins are refused in words, and described without being opened.
 
-use std::{
-    path::Path,
-    time::{Duration, Instant},
-};
+use std::{path::Path, time::Duration};
 
 use dns01d::plugin::{CallError, OptionKind, Plugins, Retry};
+use tokio::time::Instant;
 
 use crate::lab::{Captured, LONG, Lab, TOKEN, ask, compile, fail, host_options};
 
