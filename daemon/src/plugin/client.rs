@@ -5,7 +5,7 @@ use std::{fmt::Debug, time::Duration};
 use dns01_plugin_wire::{InstanceInfo, Operation, Record};
 use futures_util::future::BoxFuture;
 
-use super::error::{CallError, RecordOutcome};
+use super::{error::CallError, outcome::RecordOutcome};
 
 /// A provider instance, real or fake.
 ///

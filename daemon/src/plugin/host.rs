@@ -7,7 +7,8 @@ use tokio::{task::JoinSet, time::timeout};
 
 use super::{
     connection::{self, Reader, Writer},
-    error::{CallError, Death, Ending},
+    ending::{Death, Ending},
+    error::CallError,
     library::Library,
     options::HostOptions,
     output::{self, Stream, Voice},

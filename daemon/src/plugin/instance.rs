@@ -2,10 +2,7 @@
 
 use std::{os::unix::fs::MetadataExt, path::Path, sync::Arc, time::Duration};
 
-use dns01_plugin_wire::{
-    Description, InstanceInfo, Open, Operation, OptionEntry, OptionKind, ProviderDescription, Record,
-    Sensitive, Start,
-};
+use dns01_plugin_wire::{InstanceInfo, Operation, ProviderDescription, Record};
 use futures_util::{FutureExt, future::BoxFuture};
 use tokio::{
     sync::Mutex,
@@ -14,19 +11,15 @@ use tokio::{
 
 use super::{
     client::ProviderClient,
-    error::{CallError, Death, Ending, Failure, RecordOutcome},
-    host::Host,
-    mask::Mask,
-    options::{OptionSource, OptionValue, Options, Sandbox},
-    output::Voice,
-    plugins::{Plugins, log_level, open_library},
-    process::Run,
-    session::{Limits, Refused, Session},
+    error::CallError,
+    launch::{Launch, choose},
+    options::{OptionSource, Options},
+    outcome::{Failure, RecordOutcome},
+    plugins::Plugins,
+    session::{Refused, Session},
     state::PluginState,
 };
 
-/// Loading and opening use no network, so this is for a slow disk; a provider that takes longer hangs.
-const START: Duration = Duration::from_secs(30);
 /// Pause after a failure; doubles up to [`LONGEST_PAUSE`].
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
 const LONGEST_PAUSE: Duration = Duration::from_secs(60);
@@ -41,10 +34,7 @@ pub struct Instance(Arc<Inner>);
 
 #[derive(Debug)]
 struct Inner {
-    plugins: Plugins,
-    options: Options,
-    source: Arc<dyn OptionSource>,
-    state: Arc<dyn PluginState>,
+    launch: Launch,
     // held while a process starts: whoever comes meanwhile waits for the same process
     slot: Mutex<Slot>,
     info: parking_lot::Mutex<Option<InstanceInfo>>,
@@ -69,11 +59,14 @@ impl Instance {
         source: Arc<dyn OptionSource>,
         state: Arc<dyn PluginState>,
     ) -> Self {
-        Instance(Arc::new(Inner {
+        let launch = Launch {
             plugins,
             options,
             source,
             state,
+        };
+        Instance(Arc::new(Inner {
+            launch,
             slot: Mutex::default(),
             info: parking_lot::Mutex::default(),
             last_call: Mutex::default(),
@@ -85,10 +78,8 @@ impl Instance {
     /// # Errors
     /// As for [`Plugins::describe`]; [`CallError::UnknownProvider`], [`CallError::Ambiguous`].
     pub async fn describe(&self) -> Result<ProviderDescription, CallError> {
-        let options = &self.0.options;
-        let description = self
-            .0
-            .plugins
+        let Launch { plugins, options, .. } = &self.0.launch;
+        let description = plugins
             .describe(&options.library, options.sha256.as_ref())
             .await?;
         choose(&description, options).cloned()
@@ -226,7 +217,7 @@ impl Inner {
         }
         slot.check_pause()?;
         let resolver = file_id(Path::new(RESOLVER));
-        match self.start(timeout, deadline).await {
+        match self.launch.open(timeout, deadline).await {
             Ok(session) => {
                 *self.info.lock() = Some(session.info().clone());
                 slot.session = Some((session.clone(), resolver));
@@ -239,81 +230,6 @@ impl Inner {
                 Err(error)
             }
         }
-    }
-
-    async fn start(&self, timeout: Duration, deadline: Instant) -> Result<Session, CallError> {
-        let options = &self.options;
-        let limit = START.min(timeout);
-        let deadline = deadline.min(Instant::now() + START);
-        if let Some(name) = options.forbidden_variable() {
-            return Err(CallError::Environment {
-                name: name.to_owned(),
-            });
-        }
-        let description = self.plugins.describe(&options.library, options.sha256.as_ref());
-        let description = timeout_at(deadline, description)
-            .await
-            .map_err(|_| CallError::NoTime(timeout))??;
-        let provider = choose(&description, options)?;
-        if provider.execs && !options.allow_exec {
-            return Err(CallError::Exec {
-                provider: provider.id.clone(),
-            });
-        }
-        let values = timeout_at(deadline, read_options(Arc::clone(&self.source)));
-        let values = values.await.map_err(|_| CallError::NoTime(timeout))??;
-        let library = open_library(&options.library, options.sha256.as_ref()).await?;
-
-        let is_secret = |value: &OptionValue| {
-            value.secret
-                || provider
-                    .option(&value.key)
-                    .is_some_and(|described| described.secret)
-        };
-        let secrets = values
-            .iter()
-            .filter(|value| is_secret(value))
-            .map(|value| value.value.expose());
-        let voice = Arc::new(Voice::new(
-            options.instance.as_str().to_owned(),
-            Mask::new(secrets),
-        ));
-        let start = Start {
-            strict: self.plugins.options().sandbox == Sandbox::Required,
-            memory: options.memory,
-            exec: provider.execs && options.allow_exec,
-            read: readable(provider, &values, options.rotates),
-            log_level: log_level(),
-        };
-        let environment = options
-            .environment
-            .iter()
-            .map(|(name, value)| (name.as_str(), value.as_str()));
-        let run = Run::Serve(options.instance.as_str());
-        let plan = self.plugins.plan(run, environment.collect(), library, start);
-        let loaded = timeout_at(deadline, Host::load(plan, Arc::clone(&voice))).await;
-        let (host, _) = loaded.unwrap_or_else(|_| {
-            Err(CallError::Died(Death {
-                ending: Ending::Overrun(limit),
-                last_words: voice.last_words(),
-            }))
-        })?;
-
-        let left = deadline.saturating_duration_since(Instant::now());
-        let open = Open {
-            provider: provider.id.clone(),
-            timeout_ms: u64::try_from(left.as_millis()).unwrap_or(u64::MAX).max(1),
-            options: values
-                .iter()
-                .map(|value| entry(value, is_secret(value)))
-                .collect(),
-        };
-        let host_options = self.plugins.options();
-        let limits = Limits {
-            idle: host_options.idle,
-            grace: host_options.grace,
-        };
-        Session::open(host, open, deadline, Arc::clone(&self.state), limits).await
     }
 }
 
@@ -356,72 +272,6 @@ fn counts(error: &CallError) -> bool {
             | CallError::Load { .. }
             | CallError::Protocol { .. }
     )
-}
-
-fn choose<'a>(description: &'a Description, options: &Options) -> Result<&'a ProviderDescription, CallError> {
-    let known = || {
-        description
-            .providers
-            .iter()
-            .map(|provider| provider.id.clone())
-            .collect()
-    };
-    match (&options.provider, description.providers.as_slice()) {
-        (None, [only]) => Ok(only),
-        (None, _) => Err(CallError::Ambiguous {
-            library: options.library.clone(),
-            known: known(),
-        }),
-        (Some(wanted), _) => description
-            .provider(wanted)
-            .ok_or_else(|| CallError::UnknownProvider {
-                library: options.library.clone(),
-                wanted: wanted.clone(),
-                known: known(),
-            }),
-    }
-}
-
-async fn read_options(source: Arc<dyn OptionSource>) -> Result<Vec<OptionValue>, CallError> {
-    let read = tokio::task::spawn_blocking(move || source.read()).await;
-    // the runtime is going down
-    let read = read.map_err(|_| CallError::ShutDown)?;
-    read.map_err(|reason| CallError::Options { reason })
-}
-
-/// The files that the options name.
-fn readable(provider: &ProviderDescription, values: &[OptionValue], rotates: bool) -> Vec<String> {
-    let is_file = |key: &str| {
-        provider
-            .option(key)
-            .is_some_and(|described| described.kind == OptionKind::File)
-    };
-    let configured = values
-        .iter()
-        .filter(|value| is_file(&value.key))
-        .map(|value| value.value.expose());
-    let unset = |key: &str| !values.iter().any(|value| value.key == key);
-    let defaults = provider
-        .options
-        .iter()
-        .filter(|known| is_file(&known.key) && unset(&known.key));
-    let defaults = defaults.filter_map(|known| known.default.as_deref());
-    let paths = configured.chain(defaults).filter(|path| path.starts_with('/'));
-    paths
-        .map(|path| match Path::new(path).parent().and_then(Path::to_str) {
-            // never the whole file system for a file at its top
-            Some(parent) if rotates && parent != "/" => parent.to_owned(),
-            _ => path.to_owned(),
-        })
-        .collect()
-}
-
-fn entry(value: &OptionValue, secret: bool) -> OptionEntry {
-    OptionEntry {
-        key: value.key.clone(),
-        value: Sensitive::new(value.value.expose().as_bytes().to_vec()),
-        secret,
-    }
 }
 
 fn file_id(path: &Path) -> Option<FileId> {

@@ -171,6 +171,22 @@ impl Library {
         self.identity
     }
 
+    /// The same open file once more.
+    ///
+    /// # Errors
+    /// [`LibraryError::Unreadable`] when there are no descriptors left.
+    pub fn duplicate(&self) -> Result<Library, LibraryError> {
+        let file = self.file.try_clone().map_err(|error| LibraryError::Unreadable {
+            path: self.path.clone(),
+            what: reason(&error),
+        })?;
+        Ok(Library {
+            path: self.path.clone(),
+            file,
+            identity: self.identity,
+        })
+    }
+
     /// The descriptor that passed the checks.
     pub fn into_file(self) -> File {
         self.file

@@ -1,18 +1,22 @@
 //! Provider plugins, each in a process of its own.
 //!
 //! [`Plugins`] is what all of them share; an [`Instance`] is one provider as configured and implements
-//! [`ProviderClient`], which the layers above use. Behind it: `session` and `worker` own one open process,
-//! `host` starts it and has the library loaded, `process` is the process itself, `output` is what it prints.
+//! [`ProviderClient`], which the layers above use. Behind it: `launch` gathers what a process
+//! is started from, `host` has it load the library, `session` and `worker` own the open instance, `process` is
+//! the process itself, `output` is what it prints.
 
 mod client;
 mod connection;
 mod elf;
+mod ending;
 mod error;
 mod host;
 mod instance;
+mod launch;
 mod library;
 mod mask;
 mod options;
+mod outcome;
 mod output;
 mod plugins;
 mod process;
@@ -26,11 +30,13 @@ pub use dns01_plugin_wire::{
     Description, InstanceInfo, LoadFault, Operation, OptionDescription, OptionKind, ProviderDescription,
     Record, RecordKind,
 };
-pub use error::{CallError, Death, Done, Ending, Failure, FailureClass, RecordOutcome, Retry};
+pub use ending::{Death, Ending};
+pub use error::{CallError, Retry};
 pub use instance::Instance;
 pub use library::{Library, LibraryError};
 pub use options::{
     DEFAULT_GRACE, DEFAULT_IDLE, DEFAULT_MEMORY, HostOptions, OptionSource, OptionValue, Options, Sandbox,
 };
+pub use outcome::{Done, Failure, FailureClass, RecordOutcome};
 pub use plugins::Plugins;
 pub use state::{MAX_KEY, MAX_KEYS, MAX_VALUE, MemoryState, PluginState, StateError};

@@ -10,7 +10,8 @@ use tokio::{
 };
 
 use super::{
-    error::{CallError, Death, Ending},
+    ending::{Death, Ending},
+    error::CallError,
     host::{Host, Plan},
     instance::Instance,
     library::{Identity, Library},

@@ -20,7 +20,7 @@ use tokio::{
     net::unix::pipe,
 };
 
-use super::{error::Ending, library::Library, options::HostOptions, spawner::Spawner};
+use super::{ending::Ending, library::Library, options::HostOptions, spawner::Spawner};
 
 /// What kind of run the host makes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

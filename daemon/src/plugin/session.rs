@@ -16,8 +16,9 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    error::{CallError, RecordOutcome},
+    error::CallError,
     host::Host,
+    outcome::RecordOutcome,
     state::PluginState,
     worker::{Opening, Worker},
 };

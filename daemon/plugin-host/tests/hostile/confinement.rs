@@ -8,9 +8,9 @@ use std::{
     process::Command,
 };
 
-use dns01d::plugin::{CallError, DEFAULT_MEMORY, HostOptions, Instance};
+use dns01d::plugin::{CallError, DEFAULT_MEMORY, HostOptions, Instance, LoadFault, Sandbox};
 
-use crate::lab::{HOST, Lab, TOKEN, ask};
+use crate::lab::{Captured, HOST, Lab, TOKEN, ask};
 
 /// A host that runs under another user when the tests run as root, as it does in service.
 fn unprivileged(directory: &Path) -> impl FnOnce(&mut HostOptions) {
@@ -157,6 +157,68 @@ async fn variables_that_act_before_the_sandbox_are_refused() {
             }
         );
     }
+}
+
+/// A host that finds no Landlock in its kernel.
+fn old_kernel(directory: &Path) -> PathBuf {
+    let program = directory.join("old-kernel");
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/hostile/old_kernel.c");
+    let status = Command::new("cc")
+        .arg("-o")
+        .arg(&program)
+        .arg(source)
+        .status()
+        .expect("cc runs");
+    assert!(status.success());
+    let script = directory.join("host");
+    let text = format!("#!/bin/sh\nexec {} {HOST} \"$@\"\n", program.display());
+    fs::write(&script, text).expect("our own directory");
+    fs::set_permissions(&script, fs::Permissions::from_mode(0o755)).expect("our own file");
+    script
+}
+
+#[tokio::test]
+async fn a_required_sandbox_that_the_kernel_lacks_is_a_refusal() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let lab = Lab::with(&[], |options| options.executable = old_kernel(directory.path()));
+    let error = lab
+        .plugins
+        .describe(&lab.library, None)
+        .await
+        .expect_err("refused");
+    let text = error.to_string();
+    assert!(
+        text.contains("the sandbox is required but incomplete: files are not confined"),
+        "{text}"
+    );
+    assert!(text.contains("sandbox: best-effort"), "{text}");
+    assert!(matches!(
+        error,
+        CallError::Load {
+            fault: LoadFault::Unconfined { .. },
+            ..
+        }
+    ));
+}
+
+#[tokio::test]
+async fn a_sandbox_at_best_effort_says_what_is_missing_and_keeps_the_rest() {
+    let log = Captured::start();
+    let directory = tempfile::tempdir().expect("a directory");
+    let lab = Lab::with(&[], |options| {
+        options.executable = old_kernel(directory.path());
+        options.sandbox = Sandbox::BestEffort;
+    });
+    assert_eq!(
+        ask(&lab.instance(), "fork-bomb").await,
+        "0",
+        "system calls are still filtered"
+    );
+    let text = log.wait_for("plugin is not fully confined").await;
+    assert!(
+        text.contains("WARN") && text.contains("files are not confined"),
+        "{text}"
+    );
 }
 
 #[test]

@@ -136,6 +136,16 @@ async fn a_description_is_read_once_for_each_state_of_the_file() {
 }
 
 #[tokio::test]
+async fn a_library_is_described_without_network() {
+    let log = Captured::start();
+    let lab = Lab::new(&[]);
+    lab.plugins.describe(&lab.library, None).await.expect("described");
+    log.wait_for("library mapped without network").await;
+    ask(&lab.instance(), "pid").await;
+    log.wait_for("library mapped with network").await;
+}
+
+#[tokio::test]
 async fn defaults_reach_the_plugin_and_configured_values_replace_them() {
     for (values, expected) in [
         (vec![("token", TOKEN)], "good day"),
