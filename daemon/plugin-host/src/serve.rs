@@ -27,7 +27,7 @@ use rustix::net::{RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, recvmsg}
 use zeroize::Zeroizing;
 
 use crate::{
-    confine::{Run, confine, exit_now, isolate},
+    confine::{Refused, Run, confine, exit_now, isolate},
     link::Link,
     load::{ActiveCall, OPENING, OpenPlugin, Plugin, Services},
     pool::Pool,
@@ -41,9 +41,9 @@ pub(crate) const BUG: i32 = 70;
 /// Why this process ends before it serves.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// A step that the system always grants.
+    /// Something forbids what any process may do.
     #[error("this process cannot be isolated: {0}")]
-    Isolation(io::Error),
+    Isolation(#[from] Refused),
     /// The other end is not our daemon.
     #[error(
         "the daemon speaks plugin protocol {} (version {}), this host {PROTOCOL} (version {}): \
@@ -71,7 +71,7 @@ pub fn run(run: Run) -> Result<Infallible, Error> {
         eprintln!("dns01-plugin-host: bug: {panic}");
         exit_now(BUG);
     }));
-    let mut socket = isolate().map_err(Error::Isolation)?;
+    let mut socket = isolate()?;
     let (greeting, library) = receive_greeting(&mut socket)?;
     write(&mut socket, &Greeting::ours())?;
     if greeting.protocol != PROTOCOL {

@@ -12,7 +12,7 @@ mod rules;
 
 use dns01_plugin_wire::{Confinement, Start};
 
-pub use process::{exit_now, isolate};
+pub use process::{Refused, exit_now, isolate};
 
 /// What kind of run this is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

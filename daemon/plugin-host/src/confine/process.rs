@@ -2,7 +2,10 @@
 
 use std::{
     io,
-    os::{fd::AsFd, unix::net::UnixStream},
+    os::{
+        fd::{AsFd, OwnedFd},
+        unix::net::UnixStream,
+    },
 };
 
 use rustix::{
@@ -18,38 +21,65 @@ const OPEN_FILES: u64 = 1024;
 /// no limit on what the plugin alone may have.
 const TASKS: u64 = 4096;
 
+/// A step of [`isolate`] that the system refused.
+#[derive(Debug, thiserror::Error)]
+#[error("{step}: {error}")]
+pub struct Refused {
+    step: &'static str,
+    error: io::Error,
+}
+
 /// Makes this process its own: takes the socket from standard input, closes what was inherited, leaves the
 /// daemon's session, and drops every privilege.
 ///
 /// # Errors
-/// When standard input is not open, or the system refuses what it always grants.
-pub fn isolate() -> io::Result<UnixStream> {
-    close_from(3)?;
-    let socket = fcntl_dupfd_cloexec(rustix::stdio::stdin(), 3)?;
-    let null = rustix::fs::open("/dev/null", OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty())?;
-    rustix::stdio::dup2_stdin(&null)?;
-    drop(null);
-
+/// When standard input is not open, or something outside (a service's system call filter) forbids a step.
+pub fn isolate() -> Result<UnixStream, Refused> {
+    let socket = step("take over descriptors", take_socket())?;
     // its own process group, so that one kill reaches all that the plugin starts
-    if let Err(error) = rustix::process::setsid()
-        && error != rustix::io::Errno::PERM
-    {
-        return Err(error.into());
-    }
+    step("leave the session", own_session())?;
     rustix::process::umask(Mode::RWXG | Mode::RWXO);
-    reset_signals()?;
-    drop_capabilities()?;
-    rustix::thread::set_no_new_privs(true)?;
+    step("reset signals", reset_signals())?;
+    step("drop capabilities (capset)", drop_capabilities())?;
+    step("renounce new privileges", rustix::thread::set_no_new_privs(true))?;
     let none = Rlimit {
         current: Some(0),
         maximum: Some(0),
     };
-    rustix::process::setrlimit(Resource::Core, none)?;
+    step(
+        "forbid core dumps",
+        rustix::process::setrlimit(Resource::Core, none),
+    )?;
     // after the capabilities: a change of credentials resets it
-    rustix::process::set_dumpable_behavior(DumpableBehavior::NotDumpable)?;
-    rustix::process::set_parent_process_death_signal(Some(Signal::KILL))?;
-    // should the daemon have died before that, the socket's end says so
+    let hidden = rustix::process::set_dumpable_behavior(DumpableBehavior::NotDumpable);
+    step("hide from other processes", hidden)?;
+    // should the daemon have died before this, the socket's end says so
+    let tied = rustix::process::set_parent_process_death_signal(Some(Signal::KILL));
+    step("die with the daemon", tied)?;
     Ok(UnixStream::from(socket))
+}
+
+fn step<T, E: Into<io::Error>>(step: &'static str, result: Result<T, E>) -> Result<T, Refused> {
+    result.map_err(|error| Refused {
+        step,
+        error: error.into(),
+    })
+}
+
+fn take_socket() -> io::Result<OwnedFd> {
+    close_from(3)?;
+    let socket = fcntl_dupfd_cloexec(rustix::stdio::stdin(), 3)?;
+    let null = rustix::fs::open("/dev/null", OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty())?;
+    rustix::stdio::dup2_stdin(&null)?;
+    Ok(socket)
+}
+
+fn own_session() -> io::Result<()> {
+    match rustix::process::setsid() {
+        // already its leader
+        Ok(_) | Err(rustix::io::Errno::PERM) => Ok(()),
+        Err(error) => Err(error.into()),
+    }
 }
 
 /// Sets the resource limits; returns what could not be limited.
@@ -108,16 +138,20 @@ fn reset_signals() -> io::Result<()> {
 /// A daemon started by root must not hand its capabilities on; with no-new-privileges set, no program that
 /// is run can gain them again.
 fn drop_capabilities() -> io::Result<()> {
-    match rustix::thread::clear_ambient_capability_set() {
-        // kernels without ambient capabilities have nothing to clear
-        Ok(()) | Err(rustix::io::Errno::INVAL) => {}
-        Err(error) => return Err(error.into()),
-    }
     let nothing = CapabilitySets {
         effective: CapabilitySet::empty(),
         permitted: CapabilitySet::empty(),
         inheritable: CapabilitySet::empty(),
     };
+    // a hardened service has none, and may not even be allowed to change them
+    if rustix::thread::capabilities(None)? == nothing {
+        return Ok(());
+    }
+    match rustix::thread::clear_ambient_capability_set() {
+        // kernels without ambient capabilities have nothing to clear
+        Ok(()) | Err(rustix::io::Errno::INVAL) => {}
+        Err(error) => return Err(error.into()),
+    }
     Ok(rustix::thread::set_capabilities(None, nothing)?)
 }
 

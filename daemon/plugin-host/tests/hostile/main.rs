@@ -8,4 +8,5 @@ mod lab;
 mod lifecycle;
 mod programs;
 mod secrets;
+mod service;
 mod tables;
