@@ -3,7 +3,7 @@ use tokio::runtime::Handle;
 
 use crate::{
     config::{Descriptions, Undescribed},
-    plugin::{CallError, HostOptions, Options, Plugins},
+    plugin::{HostOptions, Options, Plugins},
 };
 
 /// Describes plugins by running them in the plugin host.
@@ -14,19 +14,15 @@ pub(super) struct Described {
 
 impl Descriptions for Described {
     fn describe(&self, host: &HostOptions, instance: &Options) -> Result<Option<Description>, Undescribed> {
-        let undescribed = |error: &dyn std::fmt::Display, help: Option<&str>| Undescribed {
+        let undescribed = |error: &dyn std::fmt::Display, help: Option<String>| Undescribed {
             what: error.to_string(),
-            help: help.map(str::to_owned),
+            help,
         };
         let plugins = Plugins::new(host.clone()).map_err(|error| undescribed(&error, None))?;
         let described = plugins.describe(&instance.library, instance.sha256.as_ref());
         match self.runtime.block_on(described) {
             Ok(description) => Ok(Some(Description::clone(&description))),
-            Err(error @ CallError::Spawn { .. }) => Err(undescribed(
-                &error,
-                Some("set `plugins.host` to the dns01-plugin-host that belongs to this dns01d"),
-            )),
-            Err(error) => Err(undescribed(&error, None)),
+            Err(error) => Err(undescribed(&error, error.help())),
         }
     }
 }

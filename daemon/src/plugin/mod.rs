@@ -5,6 +5,7 @@
 //! is started from, `host` has it load the library, `session` and `worker` own the open instance, `process` is
 //! the process itself, `output` is what it prints.
 
+mod advice;
 mod client;
 mod connection;
 mod elf;

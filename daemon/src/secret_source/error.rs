@@ -68,7 +68,7 @@ pub enum Weakness {
     #[error("is not a regular file")]
     NotAFile,
     /// Others may read it.
-    #[error("everybody on this machine can read or change it (mode {mode:04o})")]
+    #[error("everybody on this machine can {} it (mode {mode:04o})", if mode & 2 == 0 { "read" } else { "change" })]
     World {
         /// Its mode.
         mode: u32,
@@ -138,7 +138,18 @@ impl SecretError {
                 "run it by hand as the daemon's user to see what it says; its error output is not kept"
                     .into(),
             ),
-            SecretError::File { .. } | SecretError::Start { .. } | SecretError::Lost { .. } => None,
+            SecretError::File { path, source } => match source.kind() {
+                io::ErrorKind::NotFound => Some(format!(
+                    "make it with `install -m 0600 /dev/null {0}` and write the secret into it, or write where it is",
+                    path.display()
+                )),
+                io::ErrorKind::PermissionDenied => Some(format!(
+                    "the daemon's user (uid {}) must be able to read it: give it the file with mode 0600, or root and the daemon's group with mode 0640",
+                    rustix::process::geteuid().as_raw()
+                )),
+                _ => None,
+            },
+            SecretError::Start { .. } | SecretError::Lost { .. } => None,
         }
     }
 }

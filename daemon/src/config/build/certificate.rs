@@ -34,7 +34,7 @@ enum CertificateProblem {
     Repeated(Identifier),
     #[error("`{name}` is covered by `{wildcard}` already")]
     Covered { name: Identifier, wildcard: Identifier },
-    #[error("no provider serves `{0}`")]
+    #[error("no provider serves {}", both_ways(.0))]
     NoProvider(DnsName),
     #[error("there is no CA `{name}`")]
     NoSuchCa {
@@ -335,6 +335,16 @@ impl Builder<'_> {
                 None
             }
         }
+    }
+}
+
+/// As people write it, and as DNS has it where that differs.
+fn both_ways(name: &DnsName) -> String {
+    let unicode = name.unicode();
+    if unicode == name.as_str() {
+        format!("`{name}`")
+    } else {
+        format!("`{unicode}` ({name})")
     }
 }
 
