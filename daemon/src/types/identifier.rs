@@ -59,10 +59,14 @@ impl FromStr for Identifier {
             Some(rest) => (true, rest),
             None => (false, text),
         };
-        Ok(Identifier {
-            name: name.parse()?,
-            wildcard,
-        })
+        let name: DnsName = name.parse()?;
+        // an A-label that nothing decodes: no CA signs it, and people were never shown what it says
+        if name.labels().any(|label| label.starts_with("xn--"))
+            && idna::domain_to_unicode(name.as_str()).1.is_err()
+        {
+            return Err(NameError::Idna);
+        }
+        Ok(Identifier { name, wildcard })
     }
 }
 
@@ -101,5 +105,15 @@ mod tests {
         assert!(!wildcard.covers(&"a.b.example.org".parse().expect("a name")));
         assert_eq!(wildcard.to_string(), "*.example.org");
         assert_eq!("*.*.org".parse::<Identifier>(), Err(NameError::Wildcard));
+    }
+
+    #[test]
+    fn an_a_label_must_be_one() {
+        assert_eq!(
+            "xn--zzzzzz.example.org".parse::<Identifier>(),
+            Err(NameError::Idna)
+        );
+        let coffee: Identifier = "*.XN--caf-dma.example".parse().expect("an identifier");
+        assert_eq!(coffee.unicode(), "*.café.example");
     }
 }
