@@ -100,8 +100,8 @@ fn what_the_sample_shows_as_a_default_is_the_default() {
     let (one, other) = (&shown.providers[0].options, &defaults.providers[0].options);
     assert!(one.sha256.is_some(), "the sample's settings were not uncommented");
     assert_eq!(
-        (one.memory, one.allow_exec, one.rotates),
-        (other.memory, other.allow_exec, other.rotates)
+        (one.memory, one.call_timeout, one.allow_exec, one.rotates),
+        (other.memory, other.call_timeout, other.allow_exec, other.rotates)
     );
     assert_eq!(one.library, other.library);
     assert_eq!(shown.certificates[0].key_type, defaults.certificates[0].key_type);

@@ -40,6 +40,8 @@ pub struct Options {
     pub environment: BTreeMap<String, String>,
     /// RLIMIT_DATA of the process, bytes.
     pub memory: u64,
+    /// A call that takes longer is cancelled, whatever more time its caller would give.
+    pub call_timeout: Duration,
     /// The operator lets this instance run programs.
     pub allow_exec: bool,
     /// The files that options name are replaced by renaming: their directories are readable, because a
@@ -79,6 +81,8 @@ impl Options {
 
 /// Go's runtime and a TLS stack fit with room; a leak is found long before the machine suffers.
 pub const DEFAULT_MEMORY: u64 = 256 << 20;
+/// Slow APIs answer within a minute; a hanging one must not hold an order until it expires.
+pub const DEFAULT_CALL_TIMEOUT: Duration = Duration::from_secs(120);
 /// A renewal's removal follows its present within this time, so one process serves both.
 pub const DEFAULT_IDLE: Duration = Duration::from_secs(30);
 /// The 2 s of ABI rule C2 and scheduling noise.

@@ -11,8 +11,9 @@ use std::{
 
 use dns01d::{
     plugin::{
-        CallError, DEFAULT_MEMORY, HostOptions, Instance, MemoryState, Operation, OptionSource, OptionValue,
-        Options, PluginState, Plugins, ProviderClient, Record, RecordOutcome, Sandbox,
+        CallError, DEFAULT_CALL_TIMEOUT, DEFAULT_MEMORY, HostOptions, Instance, MemoryState, Operation,
+        OptionSource, OptionValue, Options, PluginState, Plugins, ProviderClient, Record, RecordOutcome,
+        Sandbox,
     },
     secret::Secret,
 };
@@ -83,6 +84,7 @@ impl Lab {
             provider: None,
             environment: Default::default(),
             memory: DEFAULT_MEMORY,
+            call_timeout: DEFAULT_CALL_TIMEOUT,
             allow_exec: false,
             rotates: false,
         }

@@ -105,6 +105,9 @@ impl Builder<'_> {
             provider: raw.provider.map(|Text(id)| id),
             environment,
             memory,
+            call_timeout: raw
+                .call_timeout
+                .map_or(plugin::DEFAULT_CALL_TIMEOUT, |raw::Duration(time)| time),
             allow_exec: raw.allow_exec.is_some_and(|Flag(allowed)| allowed),
             rotates: raw.rotates.is_some_and(|Flag(rotates)| rotates),
         };

@@ -198,6 +198,7 @@ pub(super) struct Provider {
     pub environment: BTreeMap<String, Tree>,
     pub sha256: Option<Text>,
     pub memory: Option<ByteSize>,
+    pub call_timeout: Option<Duration>,
     pub allow_exec: Option<Flag>,
     pub rotates: Option<Flag>,
 }
