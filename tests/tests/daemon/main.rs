@@ -5,6 +5,8 @@
     reason = "a test that cannot go on says where"
 )]
 
+mod bad_input;
+mod c_plugin;
 mod command_line;
 mod crash;
 mod deployment;
