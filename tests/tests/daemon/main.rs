@@ -12,4 +12,6 @@ mod crash;
 mod deployment;
 mod interop;
 mod issuance;
+mod plugins;
+mod processes;
 mod stage;

@@ -1,0 +1,279 @@
+//! Plugins that crash, exit, hang or flood in the running daemon: each fails its own calls, which are tried
+//! again, and nothing else.
+
+use std::{collections::BTreeMap, fmt::Write as _, fs, time::Duration};
+
+use lab::{
+    daemon::{Daemon, Home, built},
+    dns::Zone,
+};
+use rustix::process::{Pid, Signal, kill_process};
+use serde_json::Value;
+
+use super::{
+    c_plugin::compile,
+    processes::{Process, descendants, plugin_host, until_gone},
+    stage::Stage,
+};
+
+/// A failed call is tried again after 5, 15 and 60 s; a busy machine adds to that.
+const RETRIED: Duration = Duration::from_secs(100);
+
+/// Instances of a faulty provider beside the good one, each with a zone and a certificate of its name.
+struct Troupe {
+    stage: Stage,
+    home: Home,
+    names: Vec<&'static str>,
+}
+
+impl Troupe {
+    /// `faults`: instance and what it does from the start.
+    async fn new(faults: &[(&'static str, &str)]) -> Self {
+        let stage = Stage::new().await;
+        let home = stage.home();
+        let source = include_str!("plugins/faulty.c");
+        let library = compile(home.config().parent().unwrap(), "faulty", source);
+        let key = stage.setup.key.as_ref().unwrap();
+        let (mut zones, mut providers, mut certificates) = (String::new(), String::new(), String::new());
+        for (name, fault) in faults {
+            let zone = format!("{name}.example.test");
+            stage.dns.put_zone(Zone::new(&zone).unwrap());
+            fs::write(home.path(&format!("{name}.fault")), fault).unwrap();
+            let server = stage.dns.addr();
+            writeln!(zones, "    {zone}: {{ authorities: [\"{server}\"] }}").unwrap();
+            writeln!(
+                providers,
+                "  {name}:\n    library: {}\n    zones: [{zone}]\n    call-timeout: 2s\n    options: {{ server: \"{server}\", tsig-key: {}, tsig-algorithm: {}, tsig-secret: {{ file: {} }}, library: {}, fault: {} }}",
+                library.display(),
+                key.name(),
+                key.algorithm(),
+                home.path("tsig.secret").display(),
+                built("libdns01_rfc2136.so").display(),
+                home.path(&format!("{name}.fault")).display(),
+            )
+            .unwrap();
+            writeln!(certificates, "  {name}: {{ names: [\"*.{zone}\", {zone}] }}").unwrap();
+        }
+        let text = format!("dns:\n  zones:\n{zones}providers:\n{providers}certificates:\n{certificates}");
+        fs::write(home.path("faulty.yaml"), text).unwrap();
+        let mut setup = stage.setup.clone();
+        setup.extra = "include: [faulty.yaml]\n".into();
+        home.configure(&setup).unwrap();
+        Troupe {
+            stage,
+            home,
+            names: faults.iter().map(|(name, _)| *name).collect(),
+        }
+    }
+
+    /// Changes what an instance does from its next call on.
+    fn direct(&self, name: &str, fault: &str) {
+        // written in place: the sandbox's rule holds the inode
+        fs::write(self.home.path(&format!("{name}.fault")), fault).unwrap();
+    }
+
+    /// Every plugin does its work from now on.
+    fn heal(&self) {
+        for name in &self.names {
+            self.direct(name, "");
+        }
+    }
+
+    /// One certificate each, one account, no record.
+    async fn all_is_well(&self, daemon: &Daemon<'_>) {
+        for name in self.names.iter().copied().chain(["internal"]) {
+            deployed(daemon, name).await;
+        }
+        for _ in 0..600 {
+            if self.stage.txt().is_empty() {
+                break;
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        assert_eq!(self.stage.txt(), Vec::<String>::new(), "{}", daemon.program.log());
+        let counts = self.stage.ca.counts();
+        let wanted = self.names.len() + 1;
+        assert_eq!(
+            (counts.accounts, counts.orders, counts.certificates),
+            (1, wanted, wanted),
+            "{}",
+            daemon.program.log()
+        );
+    }
+}
+
+async fn deployed(daemon: &Daemon<'_>, name: &str) -> Value {
+    daemon
+        .until(name, RETRIED, |it| !it["deployed_at"].is_null())
+        .await
+}
+
+fn last_error(certificate: &Value) -> &str {
+    certificate["last_error"]["text"].as_str().unwrap_or_default()
+}
+
+/// Zombies are waited for at once; one that is seen in that moment is looked at again.
+async fn no_zombies(daemon: u32) {
+    let zombies = || -> Vec<Process> {
+        descendants(daemon)
+            .into_iter()
+            .filter(|process| process.state == 'Z')
+            .collect()
+    };
+    until_gone(&zombies()).await;
+    assert_eq!(zombies(), []);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_plugin_that_fails_to_publish_delays_its_own_certificate_and_no_other() {
+    let troupe = Troupe::new(&[
+        ("crash", "present before crash"),
+        ("late", "present after crash"),
+        ("exit", "present before exit"),
+        ("hang", "present before hang"),
+        ("flood", "present before flood"),
+    ])
+    .await;
+    let daemon = troupe.home.start().await.unwrap();
+    let untouched = daemon.until_deployed("internal").await;
+    assert!(
+        untouched["last_error"].is_null() && untouched["attempts"] == 0,
+        "{untouched:#}"
+    );
+
+    let words = BTreeMap::from([
+        ("crash", "was killed by SIGSEGV"),
+        ("late", "was killed by SIGSEGV"),
+        ("exit", "exited with code 7"),
+        ("hang", "did not answer within 2 s and was killed"),
+        ("flood", "flooded its output and was killed"),
+    ]);
+    for (name, cause) in words {
+        let failing = daemon
+            .until(name, RETRIED, |it| !it["last_error"].is_null())
+            .await;
+        let text = last_error(&failing);
+        assert!(
+            text.contains(cause) && text.contains(&format!("provider `{name}`")),
+            "{failing:#}"
+        );
+        assert_eq!(failing["last_error"]["class"], "transient", "{failing:#}");
+        assert!(!failing["next_attempt_at"].is_null(), "{failing:#}");
+    }
+    no_zombies(daemon.program.id()).await;
+    // by itself, without anybody asking
+    daemon
+        .until("crash", RETRIED, |it| it["attempts"].as_u64() >= Some(2))
+        .await;
+
+    troupe.heal();
+    troupe.all_is_well(&daemon).await;
+    no_zombies(daemon.program.id()).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_plugin_that_fails_to_remove_leaves_a_record_only_until_it_can() {
+    let troupe = Troupe::new(&[
+        ("crash", "remove before crash"),
+        ("late", "remove after crash"),
+        ("exit", "remove before exit"),
+        ("hang", "remove before hang"),
+        ("flood", "remove before flood"),
+    ])
+    .await;
+    let mut daemon = troupe.home.start().await.unwrap();
+    // removal has its own time: no certificate waits for it
+    for name in troupe.names.iter().copied().chain(["internal"]) {
+        daemon.until_deployed(name).await;
+    }
+    let words = BTreeMap::from([
+        ("crash", "was killed by SIGSEGV"),
+        ("late", "was killed by SIGSEGV"),
+        ("exit", "exited with code 7"),
+        ("hang", "did not answer within 2 s and was killed"),
+        ("flood", "flooded its output and was killed"),
+    ]);
+    let mut told = BTreeMap::new();
+    for _ in 0..400 {
+        let status = daemon.status().unwrap_or_default();
+        for leftover in status["leftovers"].as_array().into_iter().flatten() {
+            let instance = leftover["instance"].as_str().unwrap().to_owned();
+            if let Some(error) = leftover["last_error"].as_str() {
+                told.entry(instance).or_insert(error.to_owned());
+            }
+        }
+        if told.len() == words.len() {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    for (name, cause) in words {
+        let error = told.get(name).map(String::as_str).unwrap_or_default();
+        assert!(
+            error.contains(cause),
+            "{name}: {told:#?}\n{}",
+            daemon.program.log()
+        );
+    }
+    // two values of each zone but the one whose plugin crashed after its work
+    assert_eq!(troupe.stage.txt().len(), 8);
+
+    troupe.heal();
+    daemon.program.kill();
+    let daemon = troupe.home.start().await.unwrap();
+    troupe.all_is_well(&daemon).await;
+    no_zombies(daemon.program.id()).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_plugin_killed_in_the_middle_is_started_again_and_one_certificate_comes() {
+    let troupe = Troupe::new(&[("broken", "present before hang")]).await;
+    let daemon = troupe.home.start().await.unwrap();
+    let host = in_the_middle(&daemon).await;
+    troupe.heal();
+    kill_process(Pid::from_raw(host.pid as i32).unwrap(), Signal::KILL).unwrap();
+    let failing = daemon
+        .until("broken", RETRIED, |it| !it["last_error"].is_null())
+        .await;
+    assert!(
+        last_error(&failing).contains("was killed by SIGKILL"),
+        "{failing:#}"
+    );
+    troupe.all_is_well(&daemon).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_outlives_the_daemon_however_it_ends() {
+    for (signal, fault) in [
+        (Signal::KILL, "present before hang"),
+        (Signal::TERM, "present before hang"),
+    ] {
+        let troupe = Troupe::new(&[("broken", fault)]).await;
+        let mut setup = troupe.stage.setup.clone();
+        setup.extra = "include: [faulty.yaml]\nshutdown: { drain: 1s }\n".into();
+        troupe.home.configure(&setup).unwrap();
+        let mut daemon = troupe.home.start().await.unwrap();
+        in_the_middle(&daemon).await;
+        let all = descendants(daemon.program.id());
+        assert!(!all.is_empty());
+        daemon.signal(signal);
+        until_gone(&all).await;
+        for _ in 0..500 {
+            if !daemon.program.is_running() {
+                break;
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        assert!(!daemon.program.is_running());
+    }
+}
+
+/// The process of `broken`, which is in a call that does not end by itself.
+async fn in_the_middle(daemon: &Daemon<'_>) -> Process {
+    daemon
+        .until("broken", Duration::from_secs(60), |_| {
+            daemon.program.log().contains("present before hang")
+        })
+        .await;
+    plugin_host(daemon.program.id(), "broken").expect("the plugin's process is there")
+}
