@@ -128,7 +128,7 @@ impl Inner {
         if records.is_empty() && operation != Operation::Check {
             return Ok(Vec::new());
         }
-        let timeout = timeout.min(self.options.call_timeout);
+        let timeout = timeout.min(self.launch.options.call_timeout);
         let deadline = Instant::now() + timeout;
         // the ABI wants values of one name side by side; the caller wants its own order back
         let mut order: Vec<usize> = (0..records.len()).collect();
