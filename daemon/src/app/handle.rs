@@ -197,11 +197,16 @@ impl Watching {
                         Some(outcome) => Some(watching.outcome(outcome, &progress.text).await),
                     };
                     let ended = done.is_some();
+                    let text = match done {
+                        // the reason is in the outcome
+                        Some(Outcome::Failed { .. }) => "this try failed".to_owned(),
+                        Some(Outcome::Succeeded { .. }) | None => progress.text,
+                    };
                     let step = Step {
                         at: progress.at,
                         certificate: progress.certificate,
                         step: progress.stage.as_str().to_owned(),
-                        text: progress.text,
+                        text,
                         done,
                     };
                     return Some((step, (!ended).then_some(watching)));

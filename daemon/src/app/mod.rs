@@ -67,7 +67,7 @@ pub async fn run(path: PathBuf, config: Config) -> Result<(), AppError> {
     let mut hang_up = signal(SignalKind::hangup()).map_err(AppError::Signals)?;
 
     let directory = config.state_directory.clone();
-    process::make_private(&directory).map_err(|source| AppError::StateDirectory {
+    process::make_state_directory(&directory).map_err(|source| AppError::StateDirectory {
         path: directory.clone(),
         source,
     })?;

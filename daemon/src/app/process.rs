@@ -32,12 +32,13 @@ pub fn harden() -> io::Result<()> {
     Ok(())
 }
 
-/// Makes a directory that only the daemon's user enters, or sees that it is one.
-pub(super) fn make_private(directory: &Path) -> io::Result<()> {
+/// Makes the state directory. Others may pass through it to the certificates, whose
+/// own modes decide, and see nothing else: every file of the daemon's is 0600.
+pub(super) fn make_state_directory(directory: &Path) -> io::Result<()> {
     if !directory.is_dir() {
         std::fs::DirBuilder::new()
             .recursive(true)
-            .mode(0o700)
+            .mode(0o711)
             .create(directory)?;
     }
     let accounts = directory.join("accounts");

@@ -26,7 +26,7 @@ pub(super) fn certificate(
     let state = match (issued, last_error) {
         (Some(issued), _) if issued.not_after <= now => CertificateState::Expired,
         (_, Some(_)) => CertificateState::Failing,
-        (Some(_), None) if is_failing(deployment) => CertificateState::Failing,
+        (Some(_), None) if cannot_switch(deployment) => CertificateState::Failing,
         _ if issuing => CertificateState::Issuing,
         (Some(_), None) => CertificateState::Valid,
         (None, None) => CertificateState::Pending,
@@ -64,13 +64,11 @@ pub(super) fn certificate(
     }
 }
 
-fn is_failing(deployment: Option<&deployment::State>) -> bool {
+/// A failing hook is shown as one; only a generation that readers do not get is the certificate's failure.
+fn cannot_switch(deployment: Option<&deployment::State>) -> bool {
     matches!(
         deployment,
-        Some(
-            deployment::State::Stored { failure: Some(_), .. }
-                | deployment::State::Switched { failure: Some(_), .. }
-        )
+        Some(deployment::State::Stored { failure: Some(_), .. })
     )
 }
 

@@ -9,11 +9,11 @@ use tokio::time::Instant;
 
 use super::{ChallengeError, Routes, owner_locks::OwnerLocks};
 use crate::{
-    dns::{self, Dns, Pace, Wanted},
+    dns::{self, Dns, Location, Pace, Wanted},
     issuance::Challenge,
     plugin::{ProviderClient, Record as PluginRecord, RecordOutcome},
     store::{NewRecord, Record, RecordPhase, Store},
-    types::{DnsName, InstanceName},
+    types::{DnsName, Identifier, InstanceName},
 };
 
 /// Asked of every provider, which may raise it. Short, because a resolver that
@@ -69,22 +69,36 @@ impl Publisher {
         Ok(unique)
     }
 
+    /// Whether there is a zone and a provider for each name, before the CA is asked for anything.
+    ///
+    /// # Errors
+    /// As [`Publisher::plan`].
+    pub async fn preflight(&self, identifiers: &[Identifier]) -> Result<(), ChallengeError> {
+        let names: BTreeSet<&DnsName> = identifiers.iter().map(Identifier::name).collect();
+        try_join_all(names.into_iter().map(|name| self.whereabouts(name))).await?;
+        Ok(())
+    }
+
+    /// Who serves the challenge record of `identifier`, and where it goes.
+    async fn whereabouts(&self, identifier: &DnsName) -> Result<(Location, &InstanceName), ChallengeError> {
+        let location = self.dns.locate(&challenge_name(identifier)?).await?;
+        match self.routes.instance(&location.owner) {
+            Some(instance) => Ok((location, instance)),
+            None => Err(ChallengeError::NoRoute {
+                owner: location.owner,
+            }),
+        }
+    }
+
     async fn place(&self, challenge: &Challenge) -> Result<NewRecord, ChallengeError> {
-        let challenge_name = challenge_name(&challenge.identifier)?;
-        let location = self.dns.locate(&challenge_name).await?;
-        let instance = self
-            .routes
-            .instance(&location.owner)
-            .ok_or_else(|| ChallengeError::NoRoute {
-                owner: location.owner.clone(),
-            })?;
+        let (location, instance) = self.whereabouts(&challenge.identifier).await?;
         Ok(NewRecord {
             instance: instance.clone(),
             owner: location.owner.clone(),
             zone: location.zone.clone(),
             value: challenge.value.clone(),
             identifier: challenge.identifier.clone(),
-            challenge_name,
+            challenge_name: location.challenge_name,
             token: challenge.token.clone(),
             key_authorization: challenge.key_authorization.clone(),
         })

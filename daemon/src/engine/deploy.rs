@@ -139,7 +139,6 @@ async fn hook(
         Ok(()) => Event::HookSucceeded { generation, at },
         Err(failure) => {
             if failure.cause != deployment::HookCause::Interrupted {
-                warn!(cert = %certificate.name, generation, error = %failure, "hook failed; it is tried again");
                 say.send(
                     Stage::End,
                     format!("{failure}; it is tried again"),

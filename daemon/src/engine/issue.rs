@@ -205,7 +205,7 @@ impl Worker<'_> {
         let name = &self.certificate.name;
         let now = engine.clock.now();
         let failures = self.failures.saturating_add(1);
-        let next = next_attempt(now, &fault, failures, engine.random.u64());
+        let next = whole_second(next_attempt(now, &fault, failures, engine.random.u64()));
         let failed_in = self.durable.as_ref().map_or("due", State::as_str).to_owned();
         match fault.class {
             crate::types::FaultClass::Operator => {
@@ -215,7 +215,7 @@ impl Worker<'_> {
                 warn!(cert = %name, state = failed_in, attempt = failures, retry_at = %next, error = fault.text, "issuance failed; it is tried again");
             }
         }
-        let text = format!("{}; the next try is at {}", fault.text, rounded(next));
+        let text = fault.text.clone();
         let mut change = self.change(&state, records);
         let last = LastError {
             at: now,
@@ -297,6 +297,10 @@ fn anew() -> Transition {
     }
 }
 
-fn rounded(moment: Timestamp) -> Timestamp {
-    moment.round(jiff::Unit::Second).unwrap_or(moment)
+/// Later, never earlier: the CA may have named the second.
+fn whole_second(moment: Timestamp) -> Timestamp {
+    let up = jiff::TimestampRound::new()
+        .smallest(jiff::Unit::Second)
+        .mode(jiff::RoundMode::Ceil);
+    moment.round(up).unwrap_or(moment)
 }

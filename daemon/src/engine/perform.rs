@@ -12,7 +12,7 @@ use crate::{
     acme::{self, Account, AuthorizationStatus, ChallengeKind, ChallengeStatus, OrderStatus},
     clock::Clock,
     dns,
-    issuance::{Action, Challenge, Event, Failure, Order, State},
+    issuance::{Action, Challenge, Event, Failure, Order, Scope, State},
     outputs::{Files, Outputs},
     pki::{self, Chain, PrivateKey},
     secret::Secret,
@@ -103,20 +103,29 @@ impl Performer<'_> {
             let fault = error.fault();
             Failure {
                 fault,
-                scope: crate::issuance::Scope::Step,
+                scope: Scope::Step,
             }
         })
     }
 
     async fn place_order(&self) -> Result<Performed, Failure> {
         let ca = self.authority.options().name.as_str();
+        // an order for a name that nobody can publish for would only be spent
+        self.world
+            .publisher
+            .preflight(&self.certificate.identifiers)
+            .await
+            .map_err(|error| Failure {
+                fault: error.fault(),
+                scope: Scope::Step,
+            })?;
         let account = self.account().await?;
         let (url, order) = account
             .new_order(self.certificate.identifiers.as_slice())
             .await
             .map_err(|error| Failure {
                 fault: Fault::from(&error),
-                scope: crate::issuance::Scope::Step,
+                scope: Scope::Step,
             })?;
         let ready = match order.status {
             OrderStatus::Pending => false,
@@ -161,7 +170,7 @@ impl Performer<'_> {
             .await
             .map_err(|error| Failure {
                 fault: error.fault(),
-                scope: crate::issuance::Scope::Step,
+                scope: Scope::Step,
             })?;
         let text = match plan.as_slice() {
             [] => "every name is proved already".to_owned(),
@@ -191,7 +200,7 @@ impl Performer<'_> {
             .await
             .map_err(|error| Failure {
                 fault: error.fault(),
-                scope: crate::issuance::Scope::Step,
+                scope: Scope::Step,
             })?;
         self.say
             .step(Stage::Publish, "the provider accepted the records".into());
@@ -234,7 +243,7 @@ impl Performer<'_> {
             .await
             .map_err(|error| Failure {
                 fault: error.fault(),
-                scope: crate::issuance::Scope::Step,
+                scope: Scope::Step,
             })?;
         let servers: BTreeSet<String> = report
             .sightings

@@ -252,3 +252,17 @@ async fn many_certificates_share_one_account_and_one_plugin_process() {
     assert!(starts <= 1, "{starts} plugin processes");
     stage.until_clean().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_name_without_a_zone_costs_no_order() {
+    let mut stage = Stage::new().await;
+    stage.setup.certificates = vec![CertificateSetup::new("outside", &["www.invalid"])];
+    let home = stage.home();
+    let daemon = home.start().await.unwrap();
+    let failing = daemon
+        .until("outside", Duration::from_secs(30), |it| it["state"] == "failing")
+        .await;
+    let text = failing["last_error"]["text"].as_str().unwrap();
+    assert!(text.contains("www.invalid"), "{text}");
+    assert_eq!(stage.ca.requests().len(), 0, "the CA is not asked at all");
+}
