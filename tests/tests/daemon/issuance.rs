@@ -133,11 +133,6 @@ async fn a_hostile_ca_costs_time_and_nothing_else() {
         processing: Some(Duration::from_secs(1)),
         high_serials: true,
         faults: vec![
-            fault(
-                Some(Endpoint::NewOrder),
-                When::Next(1),
-                Fault::RateLimited(RetryAfter::Seconds(1)),
-            ),
             fault(Some(Endpoint::Finalize), When::Next(1), Fault::Status(500)),
             fault(Some(Endpoint::Certificate), When::Next(1), Fault::TruncateBody),
         ],
