@@ -121,6 +121,7 @@ fn systemd_understands_the_unit_and_finds_it_hardened() {
     let directory = tempfile::tempdir().expect("a directory");
     let unit = read("systemd/dns01d.service");
     assert!(unit.contains("ExecStart=/usr/bin/dns01d run --config /etc/dns01d/dns01d.yaml\n"));
+    assert!(unit.contains("ExecReload=/usr/bin/dns01d reload --config /etc/dns01d/dns01d.yaml\n"));
     // neither the program nor its man page is installed where tests run
     let unit = unit
         .replace("/usr/bin/dns01d ", "/bin/true ")

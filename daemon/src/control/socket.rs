@@ -34,6 +34,17 @@ pub enum SocketError {
     /// `group` names no group.
     #[error("there is no group `{0}` on this machine: create it, or correct the control socket's `group`")]
     UnknownGroup(String),
+    /// `group` names a group that the daemon may not give files to.
+    #[error(
+        "the control socket cannot be given to the group `{group}`: {source}; make the daemon a member of it \
+         (with systemd by `SupplementaryGroups=`), or remove the control socket's `group`"
+    )]
+    Group {
+        /// As configured.
+        group: String,
+        /// How it failed.
+        source: io::Error,
+    },
     /// The name does not fit into a socket address.
     #[error("the control socket's path {} is too long: the system allows 107 octets", .0.display())]
     TooLong(PathBuf),
@@ -138,7 +149,10 @@ pub(super) fn listen(
             Some(Gid::from_raw(group)),
             AtFlags::SYMLINK_NOFOLLOW,
         )
-        .map_err(failed("set the group of", &making))?;
+        .map_err(|errno| SocketError::Group {
+            group: options.group.clone().unwrap_or_default(),
+            source: errno.into(),
+        })?;
     }
     net::listen(&socket, BACKLOG).map_err(failed("listen on", path))?;
     rustix::fs::renameat(CWD, &making, CWD, path).map_err(failed("name the socket", path))?;
