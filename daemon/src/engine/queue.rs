@@ -22,7 +22,7 @@ use crate::{
     clock::Clock,
     random::Random,
     store::{Job, JobKind, Store, StoreError},
-    types::{CaName, CertificateName, Identifier, InstanceName},
+    types::{CaName, CertificateName, FaultClass, Identifier, InstanceName},
 };
 
 /// Waits are compared with the wall clock at least this often: timers stand
@@ -126,7 +126,29 @@ impl Engine {
         self.store.adopt(world.wanted(), self.clock.now()).await?;
         *self.options.write() = options;
         *self.world.write() = Arc::new(world);
+        self.retry_what_waits_for_a_person().await?;
         self.wake();
+        Ok(())
+    }
+
+    /// A person who reloads has probably changed what was asked of them, be it in a file
+    /// that the configuration only names.
+    async fn retry_what_waits_for_a_person(&self) -> Result<(), StoreError> {
+        let world = self.world();
+        for row in self.store.certificates().await? {
+            let waits = row
+                .last_error
+                .is_some_and(|error| error.class == FaultClass::Operator);
+            if waits && world.certificates.contains_key(&row.name) {
+                self.store
+                    .schedule(Job {
+                        kind: JobKind::Issue,
+                        subject: row.name.to_string(),
+                        due: self.clock.now(),
+                    })
+                    .await?;
+            }
+        }
         Ok(())
     }
 

@@ -14,4 +14,5 @@ mod interop;
 mod issuance;
 mod plugins;
 mod processes;
+mod reload;
 mod stage;
