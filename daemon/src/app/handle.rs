@@ -239,6 +239,9 @@ impl Watching {
                 None => failed(row.next_attempt),
             },
             (engine::Outcome::Succeeded, None) => failed(None),
+            (engine::Outcome::Failed, Some(row)) if row.last_error.is_none() => {
+                failed(row.deployment.and_then(|deployment| deployment.due()))
+            }
             (engine::Outcome::Failed, row) => failed(row.and_then(|row| row.next_attempt)),
         }
     }

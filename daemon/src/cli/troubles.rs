@@ -17,6 +17,11 @@ pub(super) struct Trouble {
 pub(super) fn troubles(status: &Status, view: &View) -> Vec<Trouble> {
     let mut troubles = Vec::new();
     if let Some(error) = &status.config_error {
+        // a report of all faults has many lines, which only make sense as they are
+        let error = match error.split_once('\n') {
+            Some((first, _)) => format!("{first}; `dns01d check` shows where, and what else"),
+            None => error.clone(),
+        };
         let text = format!("the last reload was refused, the configuration from before is in use: {error}");
         troubles.push(Trouble {
             what: "configuration".to_owned(),

@@ -39,6 +39,7 @@ pub(super) async fn run(
         hook: certificate.hook.is_some(),
     };
     let (mut state, mut actions) = deployment::step(begun, woken);
+    let mut failed = None;
     loop {
         let mut change = Change::of(name.clone(), engine.clock.now());
         change.deployment = Some((state.clone(), state.due()));
@@ -58,6 +59,10 @@ pub(super) async fn run(
             }
             Some(Action::WakeAt(moment)) => {
                 info!(cert = %name, retry_at = %moment, "deployment waits");
+                // the moment of the next try is stored by now: whoever watches can look it up
+                if let Some(text) = failed {
+                    say.send(Stage::End, text, Some(Outcome::Failed));
+                }
                 return Ok(());
             }
             Some(Action::Switch { generation }) => switch(engine, certificate, generation, &say).await,
@@ -67,6 +72,13 @@ pub(super) async fn run(
                     None => return Ok(()),
                 }
             }
+        };
+        failed = match &event {
+            Event::SwitchFailed { reason, .. } => Some(reason.clone()),
+            Event::HookFailed { failure, .. } if failure.cause != deployment::HookCause::Interrupted => {
+                Some(failure.to_string())
+            }
+            _ => None,
         };
         (state, actions) = deployment::step(state, event);
     }
@@ -99,7 +111,6 @@ async fn switch(engine: &Engine, certificate: &Certificate, generation: u32, say
         }
         Err((reason, retry)) => {
             warn!(cert = %certificate.name, generation, error = reason, "certificate could not be switched; it is tried again");
-            say.send(Stage::End, reason.clone(), Some(Outcome::Failed));
             Event::SwitchFailed {
                 generation,
                 at,
@@ -138,13 +149,6 @@ async fn hook(
     Some(match result {
         Ok(()) => Event::HookSucceeded { generation, at },
         Err(failure) => {
-            if failure.cause != deployment::HookCause::Interrupted {
-                say.send(
-                    Stage::End,
-                    format!("{failure}; it is tried again"),
-                    Some(Outcome::Failed),
-                );
-            }
             let jitter = engine.random.u64();
             Event::HookFailed {
                 generation,

@@ -97,3 +97,30 @@ async fn a_damaged_database_is_put_aside_and_the_daemon_starts() {
         .count();
     assert_eq!(kept, 1, "the damaged file is kept");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_renewal_that_ends_at_its_hook_says_when_the_hook_runs_again() {
+    let mut stage = Stage::new().await;
+    let mut certificate = internal();
+    certificate.hook = Some(vec!["/bin/false".to_owned()]);
+    stage.setup.certificates = vec![certificate];
+    let home = stage.home();
+    let daemon = home.start().await.unwrap();
+    daemon
+        .until("internal", Duration::from_secs(30), |it| {
+            it["hook"]["state"] == "failing"
+        })
+        .await;
+
+    let renewal = home.command(&["renew", "internal", "--wait", "--json"]);
+    assert!(!renewal.status.success());
+    let text = String::from_utf8(renewal.stdout).unwrap();
+    let last: serde_json::Value = serde_json::from_str(text.lines().last().unwrap()).unwrap();
+    let failed = &last["done"]["failed"];
+    assert_eq!(failed["text"], "hook exited with status 1", "{text}");
+    let hook = daemon.certificate("internal").unwrap()["hook"].clone();
+    assert_eq!(failed["next_attempt_at"], hook["next_attempt_at"], "{hook}");
+
+    let shown = String::from_utf8(home.command(&["status"]).stdout).unwrap();
+    assert!(shown.contains("internal: hook failed"), "{shown}");
+}
