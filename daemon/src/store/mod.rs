@@ -88,4 +88,8 @@ pub trait Store: std::fmt::Debug + Send + Sync {
         value: Vec<u8>,
         most: usize,
     ) -> Answer<'_, bool>;
+
+    /// Takes what was deleted, keys above all, out of every file of the store. Costs some flushes: call it
+    /// when there is nothing else to do. False when a reader was in the way: then again later.
+    fn forget_deleted(&self) -> Answer<'_, bool>;
 }

@@ -44,16 +44,25 @@ type Boxed = Box<dyn Any + Send>;
 
 type Run = Box<dyn FnOnce(&Connection) -> Result<Boxed> + Send>;
 
+type Reply<T> = oneshot::Sender<std::result::Result<T, StoreError>>;
+
 struct Work {
     run: Run,
-    reply: oneshot::Sender<std::result::Result<Boxed, StoreError>>,
+    reply: Reply<Boxed>,
+}
+
+enum Order {
+    /// In a transaction, which it may share.
+    Work(Work),
+    /// Outside of any.
+    EmptyLog(Reply<bool>),
 }
 
 /// A thread that owns a connection.
 #[derive(Debug)]
 pub(super) struct Lane {
     // an Option so that drop can close the queue before it joins
-    queue: Option<mpsc::Sender<Work>>,
+    queue: Option<mpsc::Sender<Order>>,
     thread: Option<std::thread::JoinHandle<()>>,
 }
 
@@ -85,7 +94,7 @@ impl Lane {
             Box::new(move |connection: &Connection| work(connection).map(|value| Box::new(value) as Boxed));
         let queue = self.queue.as_ref().ok_or(StoreError::Closed)?;
         queue
-            .send(Work { run, reply })
+            .send(Order::Work(Work { run, reply }))
             .await
             .map_err(|_| StoreError::Closed)?;
         let value = answer.await.map_err(|_| StoreError::Closed)??;
@@ -94,6 +103,17 @@ impl Lane {
             .downcast::<T>()
             .map(|value| *value)
             .map_err(|_| StoreError::Closed)
+    }
+
+    /// Moves the write-ahead log into the database and cuts it to nothing. False when a reader needs it.
+    pub(super) async fn empty_log(&self) -> std::result::Result<bool, StoreError> {
+        let (reply, answer) = oneshot::channel();
+        let queue = self.queue.as_ref().ok_or(StoreError::Closed)?;
+        queue
+            .send(Order::EmptyLog(reply))
+            .await
+            .map_err(|_| StoreError::Closed)?;
+        answer.await.map_err(|_| StoreError::Closed)?
     }
 }
 
@@ -107,22 +127,39 @@ impl Drop for Lane {
     }
 }
 
-fn serve(mut connection: Connection, mut work: mpsc::Receiver<Work>, path: &Path) {
+fn serve(mut connection: Connection, mut orders: mpsc::Receiver<Order>, path: &Path) {
     let mut batch = Vec::new();
-    while let Some(first) = work.blocking_recv() {
-        batch.push(first);
-        while batch.len() < BATCH {
-            match work.try_recv() {
-                Ok(next) => batch.push(next),
-                Err(_) => break,
+    while let Some(first) = orders.blocking_recv() {
+        let mut next = Some(first);
+        let mut empty_log = None;
+        while let Some(order) = next.take() {
+            match order {
+                Order::Work(work) => batch.push(work),
+                Order::EmptyLog(reply) => empty_log = Some(reply),
+            }
+            if empty_log.is_none() && batch.len() < BATCH {
+                next = orders.try_recv().ok();
             }
         }
-        commit(&mut connection, batch.drain(..), path);
+        if !batch.is_empty() {
+            commit(&mut connection, batch.drain(..), path);
+        }
+        if let Some(reply) = empty_log {
+            // whoever asked may have gone
+            let _ = reply.send(truncate_log(&connection, path));
+        }
     }
     // folds the log into the database, so that a stopped daemon leaves one file
     if let Err(error) = connection.close() {
         tracing::warn!(error = %error.1, "state database did not close cleanly");
     }
+}
+
+fn truncate_log(connection: &Connection, path: &Path) -> std::result::Result<bool, StoreError> {
+    connection
+        .query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get(0))
+        .map(|busy: i64| busy == 0)
+        .map_err(|error| report(error.into(), path))
 }
 
 fn commit(connection: &mut Connection, batch: impl Iterator<Item = Work>, path: &Path) {
