@@ -63,13 +63,14 @@ type JobKey = (JobKind, String);
 /// What no two orders of one account may share (Boulder hands one order to both).
 type NameSet = (CaName, Vec<Identifier>);
 
-#[derive(Default)]
 struct Work {
     tasks: JoinSet<Result<(), String>>,
     keys: HashMap<Id, (JobKey, Option<NameSet>)>,
     running: HashSet<JobKey>,
     ordering: HashSet<NameSet>,
     cooling: HashMap<JobKey, Instant>,
+    /// Since then an issuance may have ended, and its key may be in freed places of the store.
+    deleted_since: Option<Instant>,
 }
 
 impl Engine {
@@ -209,7 +210,7 @@ impl Engine {
     /// Works until `stop`; then lets the workers go on for at most `drain` and returns.
     /// Whatever is not done by then goes on at the next start.
     pub async fn run(self: Arc<Self>, stop: CancellationToken, drain: Duration) {
-        let mut work = Work::default();
+        let mut work = Work::new();
         // workers see the end of the drain, not its beginning
         let halt = CancellationToken::new();
         while !stop.is_cancelled() {
@@ -220,6 +221,7 @@ impl Engine {
                     COOLING
                 }
             };
+            self.forget_deleted(&mut work).await;
             self.turns.fetch_add(1, Ordering::Relaxed);
             tokio::select! {
                 () = stop.cancelled() => {}
@@ -246,6 +248,20 @@ impl Engine {
             .await;
         }
         work.tasks.shutdown().await;
+    }
+
+    /// In a quiet moment, so that no certificate waits for it; within a minute if there is none.
+    async fn forget_deleted(&self, work: &mut Work) {
+        let is_due = |since: Instant| work.running.is_empty() || since.elapsed() > WATCH;
+        if !work.deleted_since.is_some_and(is_due) {
+            return;
+        }
+        match self.store.forget_deleted().await {
+            Ok(true) => work.deleted_since = None,
+            // a reader was in the way
+            Ok(false) => {}
+            Err(error) => warn!(%error, "state database still holds deleted keys; they are taken out later"),
+        }
     }
 
     /// Starts what is due and may start; returns how long nothing else will be.
@@ -362,6 +378,18 @@ impl Engine {
 }
 
 impl Work {
+    fn new() -> Self {
+        Work {
+            tasks: JoinSet::new(),
+            keys: HashMap::new(),
+            running: HashSet::new(),
+            ordering: HashSet::new(),
+            cooling: HashMap::new(),
+            // the daemon before this one may have been killed first
+            deleted_since: Some(Instant::now()),
+        }
+    }
+
     fn ended(&mut self, ended: Result<(Id, Result<(), String>), tokio::task::JoinError>) {
         let (id, trouble) = match ended {
             Ok((id, Ok(()))) => (id, None),
@@ -372,6 +400,9 @@ impl Work {
             return;
         };
         self.running.remove(&key);
+        if key.0 == JobKind::Issue {
+            self.deleted_since.get_or_insert_with(Instant::now);
+        }
         if let Some(names) = ordering {
             self.ordering.remove(&names);
         }
