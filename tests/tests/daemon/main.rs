@@ -7,6 +7,7 @@
 
 mod bad_input;
 mod c_plugin;
+mod canary;
 mod command_line;
 mod crash;
 mod deployment;
@@ -15,4 +16,5 @@ mod issuance;
 mod plugins;
 mod processes;
 mod reload;
+mod secrecy;
 mod stage;
