@@ -79,8 +79,42 @@ fn run(orders: &Receiver<Order>) {
             }
             Ok(Order::Bury(child)) => dying.push(child),
             Err(RecvTimeoutError::Timeout) => {}
-            Err(RecvTimeoutError::Disconnected) => return,
+            Err(RecvTimeoutError::Disconnected) => {
+                // all of them were killed; nobody else would wait for them
+                for child in &mut dying {
+                    let _ = child.wait();
+                }
+                return;
+            }
         }
         dying.retain_mut(|child| matches!(child.try_wait(), Ok(None)));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{path::Path, time::Instant};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn killed_process_is_waited_for_also_when_nobody_needs_the_thread_any_more() {
+        // whether the kernel or the thread is first is chance: enough of both
+        for _ in 0..20 {
+            let spawner = Spawner::start().unwrap();
+            let mut command = Command::new("sleep");
+            command.arg("60");
+            let mut child = spawner.spawn(command).await.unwrap();
+            let proc = format!("/proc/{}", child.id());
+            child.kill().unwrap();
+            spawner.bury(child);
+            drop(spawner);
+            #[expect(clippy::disallowed_methods, reason = "the kernel's time, not ours")]
+            let start = Instant::now();
+            while Path::new(&proc).exists() {
+                assert!(start.elapsed() < Duration::from_secs(10), "{proc} is a zombie");
+                std::thread::sleep(Duration::from_millis(5));
+            }
+        }
     }
 }
