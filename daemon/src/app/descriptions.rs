@@ -1,15 +1,17 @@
 use dns01_plugin_wire::Description;
 use tokio::runtime::Handle;
 
+use super::PluginStarter;
 use crate::{
     config::{Descriptions, Undescribed},
-    plugin::{HostOptions, Options, Plugins},
+    plugin::{HostOptions, Options},
 };
 
 /// Describes plugins by running them in the plugin host.
 #[derive(Debug)]
 pub(super) struct Described {
     pub(super) runtime: Handle,
+    pub(super) starter: PluginStarter,
 }
 
 impl Descriptions for Described {
@@ -18,7 +20,10 @@ impl Descriptions for Described {
             what: error.to_string(),
             help,
         };
-        let plugins = Plugins::new(host.clone()).map_err(|error| undescribed(&error, None))?;
+        let plugins = self
+            .starter
+            .plugins(host)
+            .map_err(|error| undescribed(&error, None))?;
         let described = plugins.describe(&instance.library, instance.sha256.as_ref());
         match self.runtime.block_on(described) {
             Ok(description) => Ok(Some(Description::clone(&description))),

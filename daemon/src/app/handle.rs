@@ -63,7 +63,7 @@ impl Daemon {
             self.config.lock().error = Some(text.clone());
             ReloadError::Configuration(text)
         };
-        let new = super::load(self.path.clone())
+        let new = super::load(self.path.clone(), self.wiring.starter())
             .await
             .map_err(|faults| fault(faults.to_string()))?;
         let old = self.config.lock().config.clone();

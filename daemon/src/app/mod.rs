@@ -2,6 +2,7 @@
 
 mod descriptions;
 mod handle;
+mod plugin_starter;
 mod plugin_state;
 mod process;
 mod state_lock;
@@ -16,7 +17,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
 use self::{descriptions::Described, handle::Daemon, state_lock::StateLock, wiring::Wiring};
-pub use self::{process::harden, state_lock::LockError, wiring::WiringError};
+pub use self::{plugin_starter::PluginStarter, process::harden, state_lock::LockError, wiring::WiringError};
 use crate::{
     clock::{Clock, SystemClock},
     config::{self, Config, Faults},
@@ -55,11 +56,12 @@ pub enum AppError {
     Signals(std::io::Error),
 }
 
-/// Runs the daemon with a checked configuration until it is told to stop.
+/// Runs the daemon with a checked configuration until it is told to stop. `starter` is the one that it was
+/// loaded with.
 ///
 /// # Errors
 /// When it cannot start. What fails later is retried, logged and shown by `status`.
-pub async fn run(path: PathBuf, config: Config) -> Result<(), AppError> {
+pub async fn run(path: PathBuf, config: Config, starter: PluginStarter) -> Result<(), AppError> {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let random: Arc<dyn Random> = Arc::new(SystemRandom);
     let mut terminate = signal(SignalKind::terminate()).map_err(AppError::Signals)?;
@@ -75,7 +77,7 @@ pub async fn run(path: PathBuf, config: Config) -> Result<(), AppError> {
     let _lock = StateLock::take(&directory)?;
     let store: Arc<dyn Store> = Arc::new(open_store(&directory, clock.as_ref())?);
 
-    let wiring = Wiring::new(store.clone(), clock.clone());
+    let wiring = Wiring::new(store.clone(), clock.clone(), starter);
     let world = wiring.world(&config)?;
     let engine = Arc::new(Engine::new(
         store.clone(),
@@ -147,13 +149,14 @@ pub async fn run(path: PathBuf, config: Config) -> Result<(), AppError> {
     Ok(())
 }
 
-/// Reads and checks a configuration, plugins described.
+/// Reads and checks a configuration, plugins described by `starter`.
 ///
 /// # Errors
 /// Every fault at once.
-pub async fn load(path: PathBuf) -> Result<Config, Faults> {
+pub async fn load(path: PathBuf, starter: PluginStarter) -> Result<Config, Faults> {
     let described = Described {
         runtime: tokio::runtime::Handle::current(),
+        starter,
     };
     match tokio::task::spawn_blocking(move || config::load_with(&path, &described, config::Presence::Checked))
         .await

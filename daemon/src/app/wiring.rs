@@ -2,7 +2,7 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use parking_lot::Mutex;
 
-use super::plugin_state::StoredState;
+use super::{PluginStarter, plugin_state::StoredState};
 use crate::{
     challenge::{OwnerLocks, Publisher, Routes},
     clock::Clock,
@@ -21,6 +21,7 @@ pub(super) struct Wiring {
     clock: Arc<dyn Clock>,
     authorities: Mutex<BTreeMap<CaName, Arc<Authority>>>,
     owners: Arc<OwnerLocks>,
+    starter: PluginStarter,
 }
 
 /// Why a configuration cannot be wired.
@@ -35,19 +36,25 @@ pub enum WiringError {
 }
 
 impl Wiring {
-    pub(super) fn new(store: Arc<dyn Store>, clock: Arc<dyn Clock>) -> Self {
+    pub(super) fn new(store: Arc<dyn Store>, clock: Arc<dyn Clock>, starter: PluginStarter) -> Self {
         Wiring {
             store,
             clock,
             authorities: Mutex::default(),
             owners: Arc::default(),
+            starter,
         }
+    }
+
+    /// For the next load of the configuration.
+    pub(super) fn starter(&self) -> PluginStarter {
+        self.starter.clone()
     }
 
     /// Everything the configuration asks for; nothing is started yet.
     pub(super) fn world(&self, config: &Config) -> Result<World, WiringError> {
         let dns = Dns::new(config.dns.clone())?;
-        let plugins = Plugins::new(config.plugin_host.clone())?;
+        let plugins = self.starter.plugins(&config.plugin_host)?;
         let publisher = Publisher::new(
             self.store.clone(),
             dns,

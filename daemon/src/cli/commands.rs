@@ -9,7 +9,7 @@ use tokio::runtime::Runtime;
 
 use super::{Arguments, Color, Command, View, status, steps::Steps};
 use crate::{
-    app,
+    app::{self, PluginStarter},
     clock::{Clock as _, SystemClock},
     config::{self, report, summary},
     control::{Client, ClientError, protocol::Outcome},
@@ -67,7 +67,8 @@ fn runtime(command: &Command) -> io::Result<Runtime> {
 }
 
 fn daemon(runtime: &Runtime, path: PathBuf) -> ExitCode {
-    let config = match runtime.block_on(app::load(path.clone())) {
+    let starter = PluginStarter::default();
+    let config = match runtime.block_on(app::load(path.clone(), starter.clone())) {
         Ok(config) => config,
         Err(faults) => {
             eprint!("{}", report::text(&faults));
@@ -85,7 +86,7 @@ fn daemon(runtime: &Runtime, path: PathBuf) -> ExitCode {
             "configuration can be used but has a flaw"
         );
     }
-    match runtime.block_on(app::run(path, config)) {
+    match runtime.block_on(app::run(path, config, starter)) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             tracing::error!(%error, "dns01d cannot run");
@@ -95,7 +96,7 @@ fn daemon(runtime: &Runtime, path: PathBuf) -> ExitCode {
 }
 
 fn check(runtime: &Runtime, path: PathBuf, json: bool) -> ExitCode {
-    let result = runtime.block_on(app::load(path));
+    let result = runtime.block_on(app::load(path, PluginStarter::default()));
     let (text, code) = match &result {
         Ok(config) if json => {
             let object = serde_json::json!({ "report": report::json(&config.warnings), "summary": summary::json(config) });

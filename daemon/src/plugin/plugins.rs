@@ -117,7 +117,8 @@ impl Plugins {
         Ok(Arc::new(description))
     }
 
-    pub(super) fn options(&self) -> &HostOptions {
+    /// What it was made from.
+    pub fn options(&self) -> &HostOptions {
         &self.0.options
     }
 
