@@ -61,6 +61,10 @@ impl Sqlite {
     }
 }
 
+/// More than there are different statements: the cache keeps 16 unless told, and then prepares most of them
+/// again for each certificate.
+const STATEMENTS: usize = 64;
+
 fn connect(path: &Arc<Path>) -> Result<Connection, StoreError> {
     let wrap = |source| StoreError::Sqlite {
         path: path.to_path_buf(),
@@ -79,6 +83,7 @@ fn connect(path: &Arc<Path>) -> Result<Connection, StoreError> {
     ] {
         connection.pragma_update(None, pragma, value).map_err(wrap)?;
     }
+    connection.set_prepared_statement_cache_capacity(STATEMENTS);
     Ok(connection)
 }
 
