@@ -11,9 +11,9 @@ use super::{
 };
 use crate::{dns::failure::Failure, dns::location::Location, types::DnsName};
 
-/// Between the look that finds every value and the one that confirms it: long
-/// enough that a reload in between shows, short enough not to be felt.
-pub(super) const CONFIRM: Duration = Duration::from_millis(25);
+/// Between the look that finds every value and the one that confirms it: time for
+/// another of the processes behind one address to answer; every issuance waits for it.
+pub(super) const CONFIRM: Duration = Duration::from_millis(10);
 
 /// A record set to wait for.
 #[derive(Clone, Debug, PartialEq, Eq)]
