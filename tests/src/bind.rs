@@ -28,6 +28,8 @@ pub struct BindOptions {
     pub records: String,
     /// Further text inside `options { }`.
     pub extra: String,
+    /// Whether it counts for [`Bind::statistics`].
+    pub statistics: bool,
 }
 
 /// What the first key may change.
@@ -50,6 +52,7 @@ impl BindOptions {
             policy: BindPolicy::ChallengesOf(vec![zone.to_owned()]),
             records: String::new(),
             extra: String::new(),
+            statistics: false,
         }
     }
 }
@@ -59,6 +62,7 @@ impl BindOptions {
 pub struct Bind {
     program: Program,
     addr: SocketAddr,
+    statistics: Option<SocketAddr>,
     key_file: PathBuf,
     secret_file: PathBuf,
     _dir: TempDir,
@@ -79,6 +83,10 @@ impl Bind {
             .tempdir()
             .map_err(prepare)?;
         let addr = SocketAddr::from((Ipv4Addr::LOCALHOST, free_port()?));
+        let statistics = match options.statistics {
+            true => Some(SocketAddr::from((Ipv4Addr::LOCALHOST, free_port()?))),
+            false => None,
+        };
         let key_file = dir.path().join("tsig.key");
         let secret_file = dir.path().join("tsig.secret");
         if let Some(key) = options.keys.first() {
@@ -87,7 +95,7 @@ impl Bind {
         }
         write(
             &dir.path().join("named.conf"),
-            &configuration(dir.path(), addr, &options),
+            &configuration(dir.path(), addr, statistics, &options),
         )?;
         for (index, zone) in options.zones.iter().enumerate() {
             let records = if index == 0 { options.records.as_str() } else { "" };
@@ -111,6 +119,7 @@ impl Bind {
         Ok(Bind {
             program,
             addr,
+            statistics,
             key_file,
             secret_file,
             _dir: dir,
@@ -120,6 +129,16 @@ impl Bind {
     /// Where it answers and takes updates, UDP and TCP.
     pub fn addr(&self) -> SocketAddr {
         self.addr
+    }
+
+    /// Its process.
+    pub fn id(&self) -> u32 {
+        self.program.id()
+    }
+
+    /// Where it tells its counts as JSON, at `/json/v1/server`; `None` if it was not asked to.
+    pub fn statistics(&self) -> Option<SocketAddr> {
+        self.statistics
     }
 
     /// The first key in BIND's own format, for `nsupdate -k`.
@@ -146,7 +165,12 @@ impl Bind {
     }
 }
 
-fn configuration(dir: &Path, addr: SocketAddr, options: &BindOptions) -> String {
+fn configuration(
+    dir: &Path,
+    addr: SocketAddr,
+    statistics: Option<SocketAddr>,
+    options: &BindOptions,
+) -> String {
     let (dir, port, extra) = (dir.display(), addr.port(), &options.extra);
     let mut text = format!(
         "options {{\n  directory \"{dir}\";\n  pid-file none;\n  session-keyfile none;\n  \
@@ -154,6 +178,12 @@ fn configuration(dir: &Path, addr: SocketAddr, options: &BindOptions) -> String 
          dnssec-validation no;\n  allow-transfer {{ 127.0.0.1; }};\n  notify no;\n  {extra}\n}};\n\
          controls {{ }};\n"
     );
+    if let Some(statistics) = statistics {
+        let port = statistics.port();
+        text.push_str(&format!(
+            "statistics-channels {{ inet 127.0.0.1 port {port} allow {{ 127.0.0.1; }}; }};\n"
+        ));
+    }
     for key in &options.keys {
         text.push_str(&key.bind_text());
     }

@@ -116,6 +116,11 @@ impl Pebble {
         })
     }
 
+    /// Its process.
+    pub fn id(&self) -> u32 {
+        self.program.id()
+    }
+
     /// Where a client begins.
     pub fn directory_url(&self) -> &str {
         &self.directory_url

@@ -7,6 +7,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::Duration;
 
+use rustix::process::{Pid, Signal, kill_process};
+
 /// Between two looks whether a program is ready.
 const POLL: Duration = Duration::from_millis(20);
 
@@ -142,6 +144,28 @@ impl Program {
                 log: self.log_tail(),
             }),
         }
+    }
+
+    /// Sends a signal.
+    ///
+    /// # Errors
+    /// When it ended and was waited for.
+    pub fn signal(&self, signal: Signal) -> io::Result<()> {
+        let pid = i32::try_from(self.child.id()).ok().and_then(Pid::from_raw);
+        Ok(kill_process(pid.ok_or(io::ErrorKind::InvalidInput)?, signal)?)
+    }
+
+    /// Waits until it ends by itself; `None` if it does not within that time.
+    pub async fn ended(&mut self, within: Duration) -> Option<ExitStatus> {
+        let waiting = async {
+            loop {
+                if let Ok(Some(status)) = self.child.try_wait() {
+                    return status;
+                }
+                tokio::time::sleep(POLL).await;
+            }
+        };
+        tokio::time::timeout(within, waiting).await.ok()
     }
 
     /// SIGKILL, and the end.
