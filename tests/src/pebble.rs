@@ -9,7 +9,7 @@ use serde_json::json;
 use tempfile::TempDir;
 
 use crate::ca::ServerIdentity;
-use crate::process::{ProcessError, Program, free_port, write};
+use crate::process::{ProcessError, Program, free_port, tool, write};
 
 /// Pebble makes an RSA key for each of its authorities at start.
 const START: Duration = Duration::from_secs(30);
@@ -48,12 +48,9 @@ impl PebbleOptions {
 /// Debian's package.
 pub const DEBIAN: &str = "pebble";
 
-/// The Pebble that `./dev setup` builds where Go is installed, else Debian's.
+/// The Pebble that `./dev test` builds where Go is installed, else Debian's.
 pub fn newest() -> PathBuf {
-    let own = std::env::current_exe().unwrap_or_default();
-    let built = own.ancestors().map(|directory| directory.join("tools/pebble"));
-    let mut built = built.filter(|path| path.is_file());
-    built.next().unwrap_or_else(|| PathBuf::from(DEBIAN))
+    tool("pebble").unwrap_or_else(|| PathBuf::from(DEBIAN))
 }
 
 /// A running Pebble; dropping it kills it.

@@ -15,6 +15,15 @@ const POLL: Duration = Duration::from_millis(20);
 /// Lines of a program's output that an error shows.
 const LOG_TAIL: usize = 15;
 
+/// What `./dev test` made in `target/tools`: `pebble`, `python/bin/python3`. `None` where it could not be made.
+pub fn tool(name: &str) -> Option<PathBuf> {
+    let own = std::env::current_exe().ok()?;
+    let made = own
+        .ancestors()
+        .map(|directory| directory.join("tools").join(name));
+    made.into_iter().find(|path| path.is_file())
+}
+
 /// Why a program is not running.
 #[derive(Debug, thiserror::Error)]
 pub enum ProcessError {
