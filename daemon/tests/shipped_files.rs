@@ -116,6 +116,69 @@ fn what_the_sample_shows_as_a_default_is_the_default() {
     assert_eq!(shown.certificates[0].hook, defaults.certificates[0].hook);
 }
 
+/// The blocks of a Markdown page that are marked as YAML.
+fn yaml_blocks(page: &str) -> Vec<String> {
+    let text =
+        fs::read_to_string(configs().join("..").join(page)).unwrap_or_else(|error| panic!("{page}: {error}"));
+    let blocks = text.split("```yaml\n").skip(1);
+    blocks
+        .map(|rest| rest.split("```").next().unwrap_or_default().to_owned())
+        .collect()
+}
+
+#[test]
+fn the_configuration_of_the_readme_is_good_and_the_parts_in_the_guide_fit_into_it() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let path = directory.path().join("dns01d.yaml");
+    let good = |text: &str| {
+        fs::write(&path, text).expect("a file");
+        let config = load(&path).unwrap_or_else(|faults| panic!("{faults}\n{text}"));
+        assert!(config.warnings.is_empty(), "{}", config.warnings);
+    };
+    let whole = yaml_blocks("README.md");
+    let [whole] = whole.as_slice() else {
+        panic!("the README has one configuration")
+    };
+    good(whole);
+
+    let parts = yaml_blocks("docs/operating.md");
+    assert!(parts.len() > 1, "the guide's parts were not found");
+    for part in parts {
+        let key = part.lines().next().unwrap_or_default();
+        // a part that the README's configuration has too takes its place
+        let kept: String = whole
+            .split("\n\n")
+            .filter(|section| !section.starts_with(key))
+            .map(|section| format!("{section}\n"))
+            .collect();
+        good(&format!("{kept}{part}"));
+    }
+}
+
+#[test]
+fn every_page_that_a_page_links_to_is_there() {
+    let root = configs().join("..");
+    let list = succeeds(
+        Command::new("git")
+            .args(["ls-files", "--cached", "--others", "--exclude-standard", "*.md"])
+            .current_dir(&root),
+    );
+    let mut links = 0;
+    for page in list.lines() {
+        let text = fs::read_to_string(root.join(page)).unwrap_or_else(|error| panic!("{page}: {error}"));
+        for target in text.split("](").skip(1).filter_map(|rest| rest.split(')').next()) {
+            let file = target.split('#').next().unwrap_or_default();
+            if file.is_empty() || file.contains("://") {
+                continue;
+            }
+            let path = root.join(page).with_file_name(file);
+            assert!(path.exists(), "{page} links to {target}, which is not there");
+            links += 1;
+        }
+    }
+    assert!(links > 5, "no links were found");
+}
+
 #[test]
 fn systemd_understands_the_unit_and_finds_it_hardened() {
     let directory = tempfile::tempdir().expect("a directory");
