@@ -103,6 +103,10 @@ fn what_the_sample_shows_as_a_default_is_the_default() {
         (one.memory, one.call_timeout, one.allow_exec, one.rotates),
         (other.memory, other.call_timeout, other.allow_exec, other.rotates)
     );
+    assert_eq!(
+        (one.call_interval, one.concurrent_calls),
+        (other.call_interval, other.concurrent_calls),
+    );
     assert_eq!(one.library, other.library);
     assert_eq!(shown.certificates[0].key_type, defaults.certificates[0].key_type);
     assert_eq!(

@@ -23,6 +23,8 @@ const ELIDED: &str = "..";
 #[derive(Debug)]
 pub(super) struct Document {
     pub file: PathBuf,
+    /// Its permissions when it was read.
+    pub mode: u32,
     pub text: String,
     /// `None` when it is no YAML.
     pub marks: Option<Marks>,
@@ -62,9 +64,9 @@ impl Problem for FileProblem {
 }
 
 impl Document {
-    /// Reads the file. The second value is a fault that does not keep us from
-    /// reading on, so that all others can be reported too.
-    pub fn read(path: &Path) -> Result<(String, Option<FileProblem>), FileProblem> {
+    /// Reads text and permissions of the file. The last value is a fault that does
+    /// not keep us from reading on, so that all others can be reported too.
+    pub fn read(path: &Path) -> Result<(String, u32, Option<FileProblem>), FileProblem> {
         let file = File::open(path).map_err(FileProblem::Unreadable)?;
         let data = file.metadata().map_err(FileProblem::Unreadable)?;
         if !data.is_file() {
@@ -84,7 +86,7 @@ impl Document {
             path: path.to_owned(),
             mode,
         });
-        Ok((text, writable))
+        Ok((text, mode, writable))
     }
 
     /// The place of `span`, with its line as far as it may be shown.

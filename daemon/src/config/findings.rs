@@ -1,6 +1,6 @@
 //! Faults as they are found, before they know their lines.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use serde::de::DeserializeOwned;
 
@@ -267,6 +267,12 @@ impl Findings {
             .marks
             .as_ref()?
             .text(&location.path)
+    }
+
+    /// The file that holds this, and its permissions.
+    pub fn file_of(&self, location: &Location) -> (&Path, u32) {
+        let document = &self.documents[location.document];
+        (&document.file, document.mode)
     }
 
     /// How many faults have been found so far.

@@ -75,12 +75,12 @@ pub fn socket(path: &Path) -> Option<PathBuf> {
 
 /// Reads one file into its shape. `None` when nothing of it can be used.
 fn read<T: DeserializeOwned>(path: &Path, findings: &mut Findings) -> Option<(usize, T)> {
-    let text = match Document::read(path) {
-        Ok((text, weakness)) => {
+    let (text, mode) = match Document::read(path) {
+        Ok((text, mode, weakness)) => {
             if let Some(problem) = weakness {
                 findings.file(path.to_owned(), &problem);
             }
-            text
+            (text, mode)
         }
         Err(problem) => {
             findings.file(path.to_owned(), &problem);
@@ -92,6 +92,7 @@ fn read<T: DeserializeOwned>(path: &Path, findings: &mut Findings) -> Option<(us
     let fatal = marks.is_none() || flaws.iter().any(|flaw| flaw.fatal);
     let document = findings.add(Document {
         file: path.to_owned(),
+        mode,
         text,
         marks,
     });

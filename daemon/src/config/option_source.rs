@@ -19,6 +19,7 @@ pub(super) struct ConfiguredOption {
 #[derive(Clone)]
 pub(super) enum ConfiguredValue {
     Plain(String),
+    Inline(Secret),
     Secret(SecretSource),
 }
 
@@ -27,6 +28,7 @@ impl std::fmt::Debug for ConfiguredValue {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             ConfiguredValue::Plain(_) => f.write_str("Plain(..)"),
+            ConfiguredValue::Inline(_) => f.write_str("Inline(..)"),
             ConfiguredValue::Secret(source) => write!(f, "Secret({source})"),
         }
     }
@@ -39,6 +41,7 @@ impl OptionSource for ConfiguredOptions {
             .map(|option| {
                 let (value, secret) = match &option.value {
                     ConfiguredValue::Plain(text) => (Secret::new(text.clone()), false),
+                    ConfiguredValue::Inline(secret) => (secret.clone(), true),
                     ConfiguredValue::Secret(source) => {
                         let value = source
                             .read()

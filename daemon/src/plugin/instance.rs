@@ -172,8 +172,11 @@ impl Inner {
     ) -> Result<Vec<RecordOutcome>, CallError> {
         for _ in 0..MOVES {
             let session = self.session(timeout, deadline).await?;
-            self.pace(session.info().min_call_interval(), timeout, deadline)
-                .await?;
+            let interval = session
+                .info()
+                .min_call_interval()
+                .max(self.launch.options.call_interval);
+            self.pace(interval, timeout, deadline).await?;
             match session.call(operation, records.clone(), timeout, deadline).await {
                 Ok(outcomes) => return Ok(outcomes),
                 Err(Refused::Failed(error)) => return Err(error),

@@ -103,6 +103,7 @@ impl Launch {
         let limits = Limits {
             idle: host_options.idle,
             grace: host_options.grace,
+            calls: options.concurrent_calls,
         };
         Session::open(host, open, deadline, Arc::clone(&self.state), limits).await
     }

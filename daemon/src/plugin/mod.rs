@@ -36,8 +36,8 @@ pub use error::{CallError, Retry};
 pub use instance::Instance;
 pub use library::{Library, LibraryError};
 pub use options::{
-    DEFAULT_CALL_TIMEOUT, DEFAULT_GRACE, DEFAULT_IDLE, DEFAULT_MEMORY, HostOptions, OptionSource,
-    OptionValue, Options, Sandbox,
+    DEFAULT_CALL_TIMEOUT, DEFAULT_GRACE, DEFAULT_IDLE, DEFAULT_MEMORY, HostOptions, MAX_CONCURRENT_CALLS,
+    OptionSource, OptionValue, Options, Sandbox,
 };
 pub use outcome::{Done, Failure, FailureClass, RecordOutcome};
 pub use plugins::Plugins;

@@ -42,6 +42,11 @@ pub struct Options {
     pub memory: u64,
     /// A call that takes longer is cancelled, whatever more time its caller would give.
     pub call_timeout: Duration,
+    /// Least time between the starts of two calls: a limit of the service behind the provider that the
+    /// provider does not know. What the provider asks for itself holds if it is longer.
+    pub call_interval: Duration,
+    /// Most calls at once, 1 or more. A provider whose calls cannot overlap gets one at a time whatever this is.
+    pub concurrent_calls: usize,
     /// The operator lets this instance run programs.
     pub allow_exec: bool,
     /// The files that options name are replaced by renaming: their directories are readable, because a
@@ -70,6 +75,23 @@ pub trait OptionSource: std::fmt::Debug + Send + Sync {
 }
 
 impl Options {
+    /// The only provider of a library, without any wish.
+    pub fn new(instance: InstanceName, library: PathBuf) -> Self {
+        Options {
+            instance,
+            library,
+            sha256: None,
+            provider: None,
+            environment: BTreeMap::new(),
+            memory: DEFAULT_MEMORY,
+            call_timeout: DEFAULT_CALL_TIMEOUT,
+            call_interval: Duration::ZERO,
+            concurrent_calls: MAX_CONCURRENT_CALLS,
+            allow_exec: false,
+            rotates: false,
+        }
+    }
+
     /// A listed variable that would change how the plugin host itself is loaded, before it is confined.
     pub fn forbidden_variable(&self) -> Option<&str> {
         let names = self.environment.keys().map(String::as_str);
@@ -83,6 +105,8 @@ impl Options {
 pub const DEFAULT_MEMORY: u64 = 256 << 20;
 /// Slow APIs answer within a minute; a hanging one must not hold an order until it expires.
 pub const DEFAULT_CALL_TIMEOUT: Duration = Duration::from_secs(120);
+/// As many as the plugin host has threads for.
+pub const MAX_CONCURRENT_CALLS: usize = dns01_plugin_wire::CONCURRENT_CALLS;
 /// A renewal's removal follows its present within this time, so one process serves both.
 pub const DEFAULT_IDLE: Duration = Duration::from_secs(30);
 /// The 2 s of ABI rule C2 and scheduling noise.

@@ -33,6 +33,8 @@ pub struct Limits {
     pub idle: Duration,
     /// Between the request to stop and the kill.
     pub grace: Duration,
+    /// Most calls at once, if the instance takes several.
+    pub calls: usize,
 }
 
 /// A handle on an open instance. When the last handle goes, the process finishes its calls and ends.

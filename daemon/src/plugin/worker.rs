@@ -196,7 +196,11 @@ impl Worker {
 
     /// Sends waiting calls as far as the instance takes them.
     async fn dispatch(&mut self) -> Result<(), Over> {
-        let most = if self.info.concurrent { CONCURRENT_CALLS } else { 1 };
+        let most = if self.info.concurrent {
+            CONCURRENT_CALLS.min(self.limits.calls)
+        } else {
+            1
+        };
         while self.opening.is_none() && !self.stopping && self.running.len() < most {
             let Some((id, request)) = self.waiting.pop_front() else {
                 break;

@@ -4,9 +4,8 @@ use std::{sync::Arc, time::Duration};
 
 use dns01d::{
     plugin::{
-        CallError, DEFAULT_CALL_TIMEOUT, DEFAULT_GRACE, DEFAULT_MEMORY, Done, HostOptions, Instance,
-        MemoryState, OptionSource, OptionValue, Options, PluginState, Plugins, ProviderClient as _, Record,
-        RecordOutcome, Sandbox,
+        CallError, DEFAULT_GRACE, Done, HostOptions, Instance, MemoryState, OptionSource, OptionValue,
+        Options, PluginState, Plugins, ProviderClient as _, Record, RecordOutcome, Sandbox,
     },
     secret::Secret,
 };
@@ -37,17 +36,8 @@ pub fn instance_with(
         grace: DEFAULT_GRACE,
     })
     .expect("a thread");
-    let mut options = Options {
-        instance: "dns".parse().expect("a name"),
-        library: built(&format!("libdns01_{provider}.so")),
-        sha256: None,
-        provider: None,
-        environment: Default::default(),
-        memory: DEFAULT_MEMORY,
-        call_timeout: DEFAULT_CALL_TIMEOUT,
-        allow_exec: false,
-        rotates: false,
-    };
+    let library = built(&format!("libdns01_{provider}.so"));
+    let mut options = Options::new("dns".parse().expect("a name"), library);
     change(&mut options);
     let values = values.iter().map(|(key, value, secret)| OptionValue {
         key: (*key).to_owned(),

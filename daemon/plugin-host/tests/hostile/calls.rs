@@ -2,11 +2,13 @@
 
 use std::{collections::BTreeSet, time::Duration};
 
-use dns01d::plugin::{CallError, FailureClass, Operation, ProviderClient, Record, RecordKind, Retry};
+use dns01d::plugin::{
+    CallError, FailureClass, Operation, Options, ProviderClient, Record, RecordKind, Retry,
+};
 use futures_util::future::join_all;
 use tokio::time::Instant;
 
-use crate::lab::{Captured, LONG, Lab, ask, one, record};
+use crate::lab::{Captured, LONG, Lab, TOKEN, ask, one, record};
 
 const CONCURRENT: &str = "-DCAPS=(DNS01_CAP_CONCURRENT|DNS01_CAP_STATELESS_REMOVE|DNS01_CAP_CANCELS)";
 
@@ -203,6 +205,37 @@ async fn with_concurrent_calls_overlap_and_a_hang_beside_them_is_told_from_them(
     );
     assert_eq!(slept, "");
     assert!(instance.info(LONG).await.expect("open").concurrent);
+}
+
+#[tokio::test]
+async fn the_operator_limits_how_many_calls_overlap_and_how_fast_they_come() {
+    let lab = Lab::new(&[CONCURRENT]);
+    let limited = |change: fn(&mut Options)| {
+        let mut options = lab.options();
+        change(&mut options);
+        lab.instance_with(options, &[("token", TOKEN)])
+    };
+
+    // each sleeps for 300 ms
+    let two = limited(|options| options.concurrent_calls = 2);
+    ask(&two, "pid").await;
+    let begin = Instant::now();
+    join_all((0..6).map(|_| ask(&two, "sleep"))).await;
+    assert!(
+        begin.elapsed() >= Duration::from_millis(900),
+        "{:?}",
+        begin.elapsed()
+    );
+
+    let paced = limited(|options| options.call_interval = Duration::from_millis(150));
+    ask(&paced, "pid").await;
+    let begin = Instant::now();
+    join_all((0..4).map(|_| ask(&paced, "pid"))).await;
+    assert!(
+        begin.elapsed() >= Duration::from_millis(600),
+        "{:?}",
+        begin.elapsed()
+    );
 }
 
 #[tokio::test]

@@ -11,9 +11,8 @@ use std::{
 
 use dns01d::{
     plugin::{
-        CallError, DEFAULT_CALL_TIMEOUT, DEFAULT_MEMORY, HostOptions, Instance, MemoryState, Operation,
-        OptionSource, OptionValue, Options, PluginState, Plugins, ProviderClient, Record, RecordOutcome,
-        Sandbox,
+        CallError, HostOptions, Instance, MemoryState, Operation, OptionSource, OptionValue, Options,
+        PluginState, Plugins, ProviderClient, Record, RecordOutcome, Sandbox,
     },
     secret::Secret,
 };
@@ -77,17 +76,7 @@ impl Lab {
     }
 
     pub fn options(&self) -> Options {
-        Options {
-            instance: "dns".parse().expect("a name"),
-            library: self.library.clone(),
-            sha256: None,
-            provider: None,
-            environment: Default::default(),
-            memory: DEFAULT_MEMORY,
-            call_timeout: DEFAULT_CALL_TIMEOUT,
-            allow_exec: false,
-            rotates: false,
-        }
+        Options::new("dns".parse().expect("a name"), self.library.clone())
     }
 
     pub fn instance(&self) -> Instance {

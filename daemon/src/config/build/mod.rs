@@ -7,7 +7,7 @@ use super::{
     Config, Descriptions, Faults,
     findings::{Findings, Location},
     load::Presence,
-    raw::{Included, Root},
+    raw::{self, Included, Root},
 };
 
 mod accounts;
@@ -51,6 +51,8 @@ struct Builder<'a> {
     findings: &'a mut Findings,
     descriptions: &'a dyn Descriptions,
     presence: Presence,
+    /// A secret may stand in the configuration itself.
+    inline_secrets: bool,
 }
 
 impl Builder<'_> {
@@ -87,6 +89,9 @@ pub(super) fn build(
         findings,
         descriptions,
         presence,
+        inline_secrets: root
+            .allow_inline_secrets
+            .is_some_and(|raw::Flag(allowed)| allowed),
     };
     let state_directory = builder.state_directory(&top, root.state_directory);
     let control = builder.control(&top.key("control"), root.control);

@@ -1,17 +1,20 @@
 //! A plugin's own options, held against what the plugin says it takes.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, path::PathBuf};
 
 use dns01_plugin_wire::{OptionDescription, OptionKind, ProviderDescription};
 
 use super::Builder;
-use crate::config::{
-    fault::Problem,
-    findings::Location,
-    near::nearest,
-    option_source::{ConfiguredOption, ConfiguredOptions, ConfiguredValue},
-    raw::{self, Text},
-    yaml::Tree,
+use crate::{
+    config::{
+        fault::Problem,
+        findings::Location,
+        near::nearest,
+        option_source::{ConfiguredOption, ConfiguredOptions, ConfiguredValue},
+        raw::{self, Text},
+        yaml::Tree,
+    },
+    secret::Secret,
 };
 
 /// No problem holds a value: it may be a secret at the wrong place.
@@ -29,6 +32,8 @@ enum OptionProblem {
     Missing { key: String, help: String, secret: bool },
     #[error("the secret `{0}` is written into the configuration")]
     Inline(String),
+    #[error("the secret `{key}` is in a file that everybody on this machine can read (mode {mode:04o})")]
+    InlineReadable { key: String, path: PathBuf, mode: u32 },
     #[error("`{0}` has no value")]
     Empty(String),
     #[error("`{key}` takes {expected}")]
@@ -53,6 +58,10 @@ impl Problem for OptionProblem {
             }
             | OptionProblem::Inline(key) => Some(format!(
                 "keep it in a file that only the daemon can read and write `{key}: {{file: /path}}`;\n`{{credential: NAME}}` and `{{command: [PROGRAM]}}` work too"
+            )),
+            OptionProblem::InlineReadable { path, .. } => Some(format!(
+                "run `chmod o-r {}`; take the secret for known and replace it",
+                path.display()
             )),
             OptionProblem::Missing { key, .. } => Some(format!("write `{key}: VALUE` under `options`")),
             OptionProblem::Empty(key) => Some(format!("write one, or remove `{key}`")),
@@ -154,7 +163,12 @@ impl Builder<'_> {
                 OptionProblem::Path(key.to_owned())
             }
             Tree::Map(_) => return self.secret(location, tree).map(ConfiguredValue::Secret),
-            _ if described.is_some_and(|option| option.secret) => OptionProblem::Inline(key.to_owned()),
+            tree if described.is_some_and(|option| option.secret) => {
+                match self.inline(location, key, &tree, described) {
+                    Ok(secret) => return Some(ConfiguredValue::Inline(secret)),
+                    Err(problem) => problem,
+                }
+            }
             tree => {
                 if described.is_some() {
                     self.findings.reveal(location);
@@ -172,6 +186,28 @@ impl Builder<'_> {
         };
         self.findings.value(location, &problem);
         None
+    }
+
+    /// A secret that stands in the file itself.
+    fn inline(
+        &self,
+        location: &Location,
+        key: &str,
+        tree: &Tree,
+        described: Option<&OptionDescription>,
+    ) -> Result<Secret, OptionProblem> {
+        if !self.inline_secrets {
+            return Err(OptionProblem::Inline(key.to_owned()));
+        }
+        let (path, mode) = self.findings.file_of(location);
+        if mode & 0o004 != 0 {
+            return Err(OptionProblem::InlineReadable {
+                key: key.to_owned(),
+                path: path.to_owned(),
+                mode,
+            });
+        }
+        self.scalar(location, key, tree, described).map(Secret::new)
     }
 
     fn scalar(

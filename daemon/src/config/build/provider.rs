@@ -90,6 +90,19 @@ impl Builder<'_> {
                 bytes
             }
         };
+        let concurrent_calls = match raw.concurrent_calls {
+            None => plugin::MAX_CONCURRENT_CALLS,
+            Some(calls) => match usize::try_from(calls) {
+                Ok(calls @ 1..=plugin::MAX_CONCURRENT_CALLS) => calls,
+                _ => {
+                    self.findings.value(
+                        &location.key("concurrent-calls"),
+                        &ProviderProblem::ConcurrentCalls(calls),
+                    );
+                    1
+                }
+            },
+        };
         let environment = self.environment(&location.key("environment"), raw.environment);
         let instance: Option<InstanceName> = match name.parse() {
             Ok(name) => Some(name),
@@ -108,6 +121,10 @@ impl Builder<'_> {
             call_timeout: raw
                 .call_timeout
                 .map_or(plugin::DEFAULT_CALL_TIMEOUT, |raw::Duration(time)| time),
+            call_interval: raw
+                .call_interval
+                .map_or(std::time::Duration::ZERO, |raw::Duration(time)| time),
+            concurrent_calls,
             allow_exec: raw.allow_exec.is_some_and(|Flag(allowed)| allowed),
             rotates: raw.rotates.is_some_and(|Flag(rotates)| rotates),
         };

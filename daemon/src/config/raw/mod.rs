@@ -23,6 +23,7 @@ use super::yaml::Tree;
 pub(super) struct Root {
     pub state_directory: Option<Text>,
     pub include: Vec<Text>,
+    pub allow_inline_secrets: Option<Flag>,
     pub log: Log,
     pub control: Control,
     pub plugins: Plugins,
@@ -52,9 +53,10 @@ pub(super) struct Included {
 
 impl Included {
     /// Keys that only the main file may hold.
-    pub const MAIN_ONLY: [&str; 8] = [
+    pub const MAIN_ONLY: [&str; 9] = [
         "state-directory",
         "include",
+        "allow-inline-secrets",
         "log",
         "control",
         "plugins",
@@ -199,6 +201,8 @@ pub(super) struct Provider {
     pub sha256: Option<Text>,
     pub memory: Option<ByteSize>,
     pub call_timeout: Option<Duration>,
+    pub call_interval: Option<Duration>,
+    pub concurrent_calls: Option<u64>,
     pub allow_exec: Option<Flag>,
     pub rotates: Option<Flag>,
 }

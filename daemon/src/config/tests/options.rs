@@ -68,6 +68,11 @@ fn library(providers: Vec<ProviderDescription>) -> Fixed {
     }))
 }
 
+/// A library with the one provider that these tests use.
+pub(super) fn library_of(id: &str) -> impl Descriptions {
+    library(vec![provider(id)])
+}
+
 fn instance(lines: &str) -> String {
     format!("providers:\n  a:\n    library: x\n{lines}")
 }

@@ -84,6 +84,40 @@ fn a_secret_file_that_others_can_read_is_refused_with_the_command_to_run() {
 }
 
 #[test]
+fn a_secret_stands_in_the_file_only_where_the_operator_allows_it_and_nobody_else_reads_it() {
+    let site = Site::new();
+    let provider = "providers:\n  a:\n    library: x\n    options: { server: s, tsig-secret: c4n4ry }\n";
+    let library = super::options::library_of("x");
+    let refused = |text: &str| {
+        let faults = site.load_with(text, &library).expect_err("refused");
+        assert!(!faults.to_string().contains(CANARY), "{faults}");
+        whats(&faults)[0].clone()
+    };
+    assert!(refused(provider).contains("is written into the configuration"));
+
+    let allowed = format!("allow-inline-secrets: true\n{provider}");
+    let config = site
+        .load_with(&allowed, &library)
+        .unwrap_or_else(|faults| panic!("{faults}"));
+    let read = config.providers[0].source.read().expect("options");
+    assert!(
+        read.iter()
+            .any(|option| option.secret && option.value.expose() == CANARY)
+    );
+    assert!(!format!("{config:?}").contains(CANARY));
+
+    // the parts of an included file count by that file's own permissions
+    let part = site.write("part.yaml", provider);
+    fs::set_permissions(&part, fs::Permissions::from_mode(0o644)).expect("a mode");
+    let including = "allow-inline-secrets: true\ninclude: [part.yaml]\n";
+    let said = refused(including);
+    assert!(
+        said.contains("everybody on this machine can read (mode 0644)"),
+        "{said}"
+    );
+}
+
+#[test]
 fn a_secret_is_read_anew_each_time() {
     let site = Site::new();
     let secret = site.write("token", "one\n");

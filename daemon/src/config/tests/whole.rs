@@ -34,6 +34,8 @@ providers:
     sha256: "000102030405060708090a0b0c0d0e0f101112131415161718191A1B1C1D1E1F"
     memory: 1GiB
     allow-exec: true
+    call-interval: 250ms
+    concurrent-calls: 2
     rotates: true
   rest: { library: /opt/rest.so }
 defaults: { key: rsa-2048, output: { group: ssl-cert, key-mode: "0640" }, hook: { command: [/bin/true] } }
@@ -87,6 +89,10 @@ fn everything_that_is_written_reaches_its_part() {
     assert_eq!(first.sha256.map(|pin| (pin[1], pin[31])), Some((1, 0x1f)));
     assert_eq!(first.memory, 1 << 30);
     assert!(first.allow_exec && first.rotates);
+    assert_eq!(
+        (first.call_interval, first.concurrent_calls),
+        (Duration::from_millis(250), 2)
+    );
     assert_eq!(config.providers[1].options.library, PathBuf::from("/opt/rest.so"));
     assert_eq!(config.routes.len(), 2);
     assert!(

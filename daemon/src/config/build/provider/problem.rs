@@ -40,6 +40,8 @@ pub(super) enum ProviderProblem {
     Sha256,
     #[error("{0} bytes of memory are not enough for a plugin")]
     Memory(u64),
+    #[error("{0} is no number of calls that a plugin works at once")]
+    ConcurrentCalls(u64),
     #[error("an environment variable is named with letters, digits and `_` only")]
     VariableName,
     #[error("the variable `{0}` takes text: a number, `true` and `false` go in quotes")]
@@ -54,6 +56,10 @@ impl Problem for ProviderProblem {
             ProviderProblem::NoLibrary(_) => {
                 Some("write `library: rfc2136`, or the path of a library".into())
             }
+            ProviderProblem::ConcurrentCalls(_) => Some(format!(
+                "write a number from 1 to {}",
+                plugin::MAX_CONCURRENT_CALLS
+            )),
             ProviderProblem::LibraryName(_) => {
                 Some("write a name such as `rfc2136`, or the path from the root on".into())
             }
