@@ -92,7 +92,10 @@ fn what_the_sample_shows_as_a_default_is_the_default() {
     assert_eq!(shown.log, defaults.log);
     assert_eq!(shown.plugin_host, defaults.plugin_host);
     assert_eq!(shown.dns.query_timeout, defaults.dns.query_timeout);
-    assert_eq!(shown.dns.propagation_timeout, defaults.dns.propagation_timeout);
+    assert_eq!(
+        shown.dns.propagation_timeout,
+        Some(dns01d::dns::DEFAULT_PROPAGATION_TIMEOUT)
+    );
     assert_eq!(shown.engine, defaults.engine);
     assert_eq!(shown.drain, defaults.drain);
     assert_eq!(shown.cas[0].name.as_str(), "internal");

@@ -1,4 +1,4 @@
-//! Looking at an order until something happens.
+//! Looking at an order, or an authorization, until something happens.
 
 use std::time::Duration;
 
@@ -6,15 +6,25 @@ use jiff::Timestamp;
 use tokio::time::Instant;
 
 use super::{
-    Account, Error, Fault, Operation, Order, OrderStatus, Polled, Retry,
+    Account, Authorization, AuthorizationStatus, Error, Fault, Operation, Order, OrderStatus, Polled, Retry,
     pace::{Pace, Typical},
 };
-use crate::types::OrderUrl;
+use crate::types::{AuthorizationUrl, OrderUrl};
 
 /// Looks in a row that may fail by a passing fault before the wait is given up.
 const MAX_FAULTS: u32 = 5;
 /// Wall-clock deadlines are compared at least this often: the machine may sleep meanwhile.
 const WATCH: Duration = Duration::from_secs(60);
+
+/// What is looked at.
+struct Watched<'a> {
+    operation: Operation,
+    url: &'a str,
+    // as last seen
+    status: String,
+    typical: &'a Typical,
+    until: Timestamp,
+}
 
 impl Account {
     /// Waits until the names of an order are validated: until it is no longer `pending`.
@@ -35,6 +45,31 @@ impl Account {
     ) -> Result<Order, Error> {
         let typical = self.client().validation_time();
         self.wait_while(order, &OrderStatus::Pending, typical, retry_after, until)
+            .await
+    }
+
+    /// Waits until one authorization is no longer `pending`. For an order whose names are proved
+    /// one after the other; [`Account::wait_validated`] needs one request for all.
+    ///
+    /// # Errors
+    /// As [`Account::wait_validated`].
+    pub async fn wait_authorized(
+        &self,
+        url: &AuthorizationUrl,
+        until: Timestamp,
+    ) -> Result<Authorization, Error> {
+        let watched = Watched {
+            operation: Operation::Authorization,
+            url: url.as_str(),
+            status: AuthorizationStatus::Pending.to_string(),
+            typical: self.client().validation_time(),
+            until,
+        };
+        let pending = |seen: &Authorization| {
+            let status = &seen.status;
+            (*status == AuthorizationStatus::Pending).then(|| status.to_string())
+        };
+        self.watch(watched, None, pending, || self.authorization(url))
             .await
     }
 
@@ -68,9 +103,35 @@ impl Account {
         url: &OrderUrl,
         status: &OrderStatus,
         typical: &Typical,
-        mut retry_after: Option<Duration>,
+        retry_after: Option<Duration>,
         until: Timestamp,
     ) -> Result<Order, Error> {
+        let watched = Watched {
+            operation: Operation::Order,
+            url: url.as_str(),
+            status: status.to_string(),
+            typical,
+            until,
+        };
+        let waits = |seen: &Order| (seen.status == *status).then(|| status.to_string());
+        self.watch(watched, retry_after, waits, || self.order(url)).await
+    }
+
+    /// Looks until `waits` no longer names a status that the resource waits in.
+    async fn watch<T, F: Future<Output = Result<Polled<T>, Error>>>(
+        &self,
+        watched: Watched<'_>,
+        mut retry_after: Option<Duration>,
+        waits: impl Fn(&T) -> Option<String>,
+        look: impl Fn() -> F,
+    ) -> Result<T, Error> {
+        let Watched {
+            operation,
+            url,
+            mut status,
+            typical,
+            until,
+        } = watched;
         let guess = typical.guess();
         let mut pace = Pace::new(guess);
         // how long the guess is under test; no longer after the first look
@@ -80,23 +141,26 @@ impl Account {
             let wait = pace.wait(retry_after.take());
             if !self.sleep(wait, until).await {
                 let fault = Fault::Unfinished {
-                    status: status.to_string(),
+                    status,
                     retry_after: wait,
                 };
-                return Err(Error::new(Operation::Order, url.as_str(), fault));
+                return Err(Error::new(operation, url, fault));
             }
             let tested = tested.take().filter(|guess| *guess == wait);
-            match self.order(url).await {
-                Ok(seen) if seen.value.status == *status => {
-                    tested.into_iter().for_each(|guess| typical.not_within(guess));
-                    tracing::debug!(order_url = %url, status = %status, "The order is not further yet");
-                    faults = 0;
-                    retry_after = seen.retry_after;
-                }
-                Ok(seen) => {
-                    tested.into_iter().for_each(|guess| typical.done_within(guess));
-                    return Ok(seen.value);
-                }
+            match look().await {
+                Ok(seen) => match waits(&seen.value) {
+                    Some(waiting) => {
+                        tested.into_iter().for_each(|guess| typical.not_within(guess));
+                        tracing::debug!(url, status = waiting, "the CA is not further yet");
+                        status = waiting;
+                        faults = 0;
+                        retry_after = seen.retry_after;
+                    }
+                    None => {
+                        tested.into_iter().for_each(|guess| typical.done_within(guess));
+                        return Ok(seen.value);
+                    }
+                },
                 Err(error) => {
                     faults += 1;
                     retry_after = match error.retry() {
@@ -104,7 +168,7 @@ impl Account {
                         Retry::After(asked) if faults < MAX_FAULTS => Some(asked),
                         _ => return Err(error),
                     };
-                    tracing::warn!(order_url = %url, attempt = faults, %error, "Looking at the order failed");
+                    tracing::warn!(url, attempt = faults, %error, "looking at the CA's answer failed");
                 }
             }
         }

@@ -5,7 +5,7 @@ use tracing::{error, info, warn};
 
 use super::{
     ChallengeError, Publisher,
-    publisher::{owners, to_plugin},
+    publisher::{CHALLENGE_TTL, owners, to_plugin},
 };
 use crate::{
     store::{Record, RecordRemoval},
@@ -76,7 +76,7 @@ impl Publisher {
                 .map(|row| (row.id, failed(row, &error, None, now)))
                 .collect();
         };
-        let wire: Vec<_> = rows.iter().map(to_plugin).collect();
+        let wire: Vec<_> = rows.iter().map(|row| to_plugin(row, CHALLENGE_TTL)).collect();
         match client.remove(&wire, CALL_TIMEOUT).await {
             Ok(outcomes) => rows
                 .iter()

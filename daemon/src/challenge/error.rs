@@ -45,6 +45,21 @@ pub enum ChallengeError {
         /// What it said.
         failure: plugin::Failure,
     },
+    /// The name holds fewer values than are wanted there.
+    #[error(
+        "`{owner}` holds {limit} value(s) at a time through provider `{instance}`, and {}",
+        held(.holders)
+    )]
+    NoRoom {
+        /// Which one.
+        instance: InstanceName,
+        /// The name.
+        owner: DnsName,
+        /// How many values it holds.
+        limit: u32,
+        /// Certificates whose records stand there.
+        holders: Vec<String>,
+    },
     /// Not every server showed the records in time.
     #[error(transparent)]
     NotVisible(#[from] dns::NotVisible),
@@ -77,12 +92,25 @@ impl ChallengeError {
                     ..failure.fault()
                 };
             }
-            ChallengeError::NotVisible(_) | ChallengeError::Store(_) => FaultClass::Transient,
+            ChallengeError::NoRoom { .. } | ChallengeError::NotVisible(_) | ChallengeError::Store(_) => {
+                FaultClass::Transient
+            }
         };
         Fault {
             class,
             not_before: None,
             text: self.to_string(),
         }
+    }
+}
+
+/// Who holds a name, or why no wait would help.
+fn held(holders: &[String]) -> String {
+    match holders {
+        [] => "more are wanted at once".to_owned(),
+        holders => format!(
+            "those of {} have not gone for ten minutes: see `dns01d status` for records that should be gone",
+            holders.join(", ")
+        ),
     }
 }

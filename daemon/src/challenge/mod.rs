@@ -5,6 +5,8 @@ mod error;
 mod options;
 mod owner_locks;
 mod publisher;
+mod room;
+mod round;
 mod route;
 
 pub use clean_up::{CLEAN_UP_TRIES, Swept};

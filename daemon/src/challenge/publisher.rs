@@ -11,7 +11,7 @@ use super::{ChallengeError, Routes, owner_locks::OwnerLocks};
 use crate::{
     dns::{self, Dns, Location, Pace, Wanted},
     issuance::Challenge,
-    plugin::{ProviderClient, Record as PluginRecord, RecordOutcome},
+    plugin::{InstanceInfo, ProviderClient, Record as PluginRecord, RecordOutcome},
     store::{NewRecord, Record, RecordPhase, Store},
     types::{DnsName, Identifier, InstanceName},
 };
@@ -22,7 +22,7 @@ use crate::{
 pub const CHALLENGE_TTL: u32 = 60;
 
 /// Longest call into a provider; `call-timeout` of the provider may say less or as much.
-const CALL_TIMEOUT: Duration = Duration::from_secs(600);
+pub(super) const CALL_TIMEOUT: Duration = Duration::from_secs(600);
 
 /// Publishes challenge records, sees that they are visible, and removes them.
 #[derive(Debug)]
@@ -53,22 +53,6 @@ impl Publisher {
         }
     }
 
-    /// Where each challenge's record goes and who writes it; nothing is published.
-    ///
-    /// # Errors
-    /// When a zone cannot be found or no provider serves it.
-    pub async fn plan(&self, challenges: &[Challenge]) -> Result<Vec<NewRecord>, ChallengeError> {
-        let records = try_join_all(challenges.iter().map(|challenge| self.place(challenge))).await?;
-        // apex and wildcard may even share token and value when a CA gives one authorization twice
-        let mut unique: Vec<NewRecord> = Vec::with_capacity(records.len());
-        for record in records {
-            if !unique.contains(&record) {
-                unique.push(record);
-            }
-        }
-        Ok(unique)
-    }
-
     /// Whether there is a zone and a provider for each name, before the CA is asked for anything.
     ///
     /// # Errors
@@ -90,7 +74,7 @@ impl Publisher {
         }
     }
 
-    async fn place(&self, challenge: &Challenge) -> Result<NewRecord, ChallengeError> {
+    pub(super) async fn place(&self, challenge: &Challenge) -> Result<NewRecord, ChallengeError> {
         let (location, instance) = self.whereabouts(&challenge.identifier).await?;
         Ok(NewRecord {
             instance: instance.clone(),
@@ -104,6 +88,27 @@ impl Publisher {
         })
     }
 
+    fn client(&self, instance: &InstanceName) -> Result<&Arc<dyn ProviderClient>, ChallengeError> {
+        self.providers
+            .get(instance)
+            .ok_or_else(|| ChallengeError::NoInstance(instance.clone()))
+    }
+
+    /// What an instance says of itself; known from its first start on.
+    pub(super) async fn info(
+        &self,
+        instance: &InstanceName,
+        timeout: Duration,
+    ) -> Result<InstanceInfo, ChallengeError> {
+        self.client(instance)?
+            .info(timeout)
+            .await
+            .map_err(|source| ChallengeError::Call {
+                instance: instance.clone(),
+                source,
+            })
+    }
+
     /// Hands journalled records to their providers; returns when all accepted.
     ///
     /// # Errors
@@ -113,15 +118,22 @@ impl Publisher {
             .iter()
             .filter(|record| record.phase == RecordPhase::Wanted)
             .collect();
+        let groups = by_instance(&wanted);
+        let ttls = groups.iter().map(|(instance, records)| async move {
+            let info = self.info(instance, CALL_TIMEOUT).await?;
+            if let Some(limit) = info.value_limit() {
+                self.await_room(instance, records, limit).await?;
+            }
+            Ok::<_, ChallengeError>(CHALLENGE_TTL.max(info.min_ttl))
+        });
+        let ttls = try_join_all(ttls).await?;
         let _owners = self.owners.hold(owners(&wanted)).await;
-        let calls = by_instance(&wanted)
+        let calls = groups
             .into_iter()
-            .map(|(instance, records)| async move {
-                let client = self
-                    .providers
-                    .get(instance)
-                    .ok_or_else(|| ChallengeError::NoInstance(instance.clone()))?;
-                let wire: Vec<PluginRecord> = records.iter().map(|record| to_plugin(record)).collect();
+            .zip(ttls)
+            .map(|((instance, records), ttl)| async move {
+                let client = self.client(instance)?;
+                let wire: Vec<PluginRecord> = records.iter().map(|record| to_plugin(record, ttl)).collect();
                 let outcomes =
                     client
                         .present(&wire, CALL_TIMEOUT)
@@ -176,15 +188,47 @@ impl Publisher {
                 }),
         )
         .await?;
+        let pace = pace(self.hints(records).await);
         Ok(self
             .dns
-            .wait_visible(&wanted, Pace::default(), deadline, on_progress)
+            .wait_visible(&wanted, pace, deadline, on_progress)
             .await?)
+    }
+
+    /// How long these records may take to spread, as their providers know it.
+    pub async fn typical_worst_case(&self, records: &[Record]) -> Duration {
+        let hints = self.hints(records).await;
+        let longest = hints.iter().map(|info| info.propagation_timeout_ms).max();
+        Duration::from_millis(longest.unwrap_or_default())
+    }
+
+    /// Of the instances that published; a hint that cannot be had is none.
+    async fn hints(&self, records: &[Record]) -> Vec<InstanceInfo> {
+        let instances: BTreeSet<&InstanceName> =
+            records.iter().map(|record| &record.record.instance).collect();
+        let infos = instances
+            .into_iter()
+            .map(|instance| self.info(instance, CALL_TIMEOUT));
+        join_all(infos).await.into_iter().flatten().collect()
     }
 
     /// Ends every provider process.
     pub async fn shutdown(&self) {
         join_all(self.providers.values().map(|client| client.shutdown())).await;
+    }
+}
+
+/// The most eager of the hints: one wait watches the records of all instances.
+fn pace(hints: Vec<InstanceInfo>) -> Pace {
+    let least = |hint: fn(&InstanceInfo) -> u64| {
+        let least = hints.iter().map(hint).min().unwrap_or_default();
+        Duration::from_millis(least)
+    };
+    let default = Pace::default();
+    Pace {
+        first_look: least(|info| info.propagation_initial_ms),
+        floor: least(|info| info.propagation_interval_ms).clamp(default.floor, default.cap),
+        ..default
     }
 }
 
@@ -213,13 +257,13 @@ pub(super) fn owners(records: &[&Record]) -> BTreeSet<DnsName> {
     records.iter().map(|record| record.record.owner.clone()).collect()
 }
 
-pub(super) fn to_plugin(record: &Record) -> PluginRecord {
+pub(super) fn to_plugin(record: &Record, ttl: u32) -> PluginRecord {
     let row = &record.record;
     PluginRecord {
         fqdn: row.owner.to_string(),
         value: row.value.clone(),
         zone: row.zone.to_string(),
-        ttl: CHALLENGE_TTL,
+        ttl,
         identifier: row.identifier.to_string(),
         challenge_name: row.challenge_name.to_string(),
         token: row.token.clone(),

@@ -14,8 +14,9 @@ pub struct Options {
     /// Port of the name servers that NS records name: 53, except in a lab that
     /// may not bind it.
     pub name_server_port: u16,
-    /// How long all servers together may take to show a record, unless the provider knows better.
-    pub propagation_timeout: Duration,
+    /// How long all servers together may take to show a record. `None`:
+    /// [`DEFAULT_PROPAGATION_TIMEOUT`], or what the provider knows to be typical if that is longer.
+    pub propagation_timeout: Option<Duration>,
 }
 
 /// What is known of one zone.
@@ -49,7 +50,7 @@ impl Default for Options {
             query_timeout: DEFAULT_QUERY_TIMEOUT,
             zones: BTreeMap::new(),
             name_server_port: NAME_SERVER_PORT,
-            propagation_timeout: DEFAULT_PROPAGATION_TIMEOUT,
+            propagation_timeout: None,
         }
     }
 }

@@ -17,7 +17,7 @@ use crate::{
     pki::{self, Chain, PrivateKey},
     secret::Secret,
     store::{NewRecord, Record},
-    types::{Fault, Identifier},
+    types::{AuthorizationUrl, Fault, Identifier},
 };
 
 /// How long an order may take at a CA that names no `expires`: Let's Encrypt's
@@ -74,11 +74,12 @@ impl Performer<'_> {
                 None => Err(misplaced(action, state)),
             },
             (Action::Publish, State::Presented { .. }) => self.publish(records).await,
-            (Action::AwaitVisible, State::Presented { order, challenges }) => {
-                self.await_visible(order, challenges, records).await
+            (Action::AwaitVisible, State::Presented { order, round }) => {
+                self.await_visible(order, &round.challenges, records).await
             }
-            (Action::Answer, State::Visible { challenges, .. }) => self.answer(challenges).await,
-            (Action::AwaitReady, State::Answered { order }) => self.await_ready(order).await,
+            (Action::Answer, State::Visible { round, .. }) => self.answer(&round.challenges).await,
+            (Action::AwaitRound, State::Answered { order, round }) => self.await_round(order, round).await,
+            (Action::AwaitReady, State::Answered { order, .. }) => self.await_ready(order).await,
             (Action::MakeKey, State::Ready { .. }) => self.make_key().await,
             (Action::Finalize { resumed }, State::Finalizing { order, csr }) => match key {
                 Some(key) => self.finalize(order, csr, key, resumed).await,
@@ -158,15 +159,15 @@ impl Performer<'_> {
             .await
             .map_err(|error| fault::of_order(&error))?;
         let mut challenges = Vec::new();
-        for authorization in authorizations.iter().map(|polled| &polled.value) {
-            if let Some(challenge) = open_challenge(account, authorization)? {
+        for (url, authorization) in order.authorizations.iter().zip(&authorizations) {
+            if let Some(challenge) = open_challenge(account, url, &authorization.value)? {
                 challenges.push(challenge);
             }
         }
-        let plan = self
+        let (round, plan) = self
             .world
             .publisher
-            .plan(&challenges)
+            .plan(challenges)
             .await
             .map_err(|error| Failure {
                 fault: error.fault(),
@@ -183,13 +184,14 @@ impl Performer<'_> {
                     .into_iter()
                     .map(|((owner, instance), count)| format!("{count} TXT at {owner} through `{instance}`"))
                     .collect();
-                format!("to prove: {}", places.join(", "))
+                let more = if round.more { ", and more afterwards" } else { "" };
+                format!("to prove: {}{more}", places.join(", "))
             }
         };
         self.say.step(Stage::Authorize, text);
         Ok(Performed {
             plan,
-            ..Event::AuthorizationsRead { challenges }.into()
+            ..Event::AuthorizationsRead { round }.into()
         })
     }
 
@@ -213,6 +215,13 @@ impl Performer<'_> {
         challenges: &[Challenge],
         records: &[Record],
     ) -> Result<Performed, Failure> {
+        let patience = match self.world.propagation_timeout {
+            Some(configured) => configured,
+            None => {
+                let hint = self.world.publisher.typical_worst_case(records).await;
+                dns::DEFAULT_PROPAGATION_TIMEOUT.max(hint)
+            }
+        };
         let now = self.clock.now();
         // past that moment the CA has forgotten what it wanted to see
         let expires = challenges
@@ -222,9 +231,7 @@ impl Performer<'_> {
             .min();
         let left = expires
             .map(|expires| expires.duration_since(now).unsigned_abs())
-            .map_or(self.world.propagation_timeout, |left| {
-                left.min(self.world.propagation_timeout)
-            });
+            .map_or(patience, |left| left.min(patience));
         let deadline = Instant::now() + left;
         let mut last = String::new();
         let on_progress = |progress: dns::Progress| {
@@ -268,6 +275,27 @@ impl Performer<'_> {
             .map_err(|error| fault::of_order(&error))?;
         self.say.step(Stage::Validate, "the CA was told to look".into());
         Ok(Event::Answered.into())
+    }
+
+    async fn await_round(&self, order: &Order, round: &[AuthorizationUrl]) -> Result<Performed, Failure> {
+        let account = self.account().await?;
+        let until = self.patience(order);
+        let seen = try_join_all(round.iter().map(|url| account.wait_authorized(url, until)))
+            .await
+            .map_err(|error| fault::of_order(&error))?;
+        if seen
+            .iter()
+            .any(|authorization| authorization.status != AuthorizationStatus::Valid)
+        {
+            let order = account.order(&order.url).await;
+            let order = order.map_err(|error| fault::of_order(&error))?;
+            return Err(self.invalid(account, &order.value).await);
+        }
+        self.say.step(
+            Stage::Validate,
+            "the CA saw these records; the next ones follow".into(),
+        );
+        Ok(Event::RoundProved.into())
     }
 
     async fn await_ready(&self, order: &Order) -> Result<Performed, Failure> {
@@ -434,6 +462,7 @@ impl Performer<'_> {
 /// The challenge to meet, or `None` when the name is proved already.
 fn open_challenge(
     account: &Account,
+    url: &AuthorizationUrl,
     authorization: &acme::Authorization,
 ) -> Result<Option<Challenge>, Failure> {
     let name = authorization
@@ -471,6 +500,7 @@ fn open_challenge(
     };
     Ok(Some(Challenge {
         identifier: name.name().clone(),
+        authorization: url.clone(),
         url: challenge.url.clone(),
         token: token.to_string(),
         key_authorization: account.key_authorization(token),

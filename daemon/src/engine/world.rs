@@ -17,8 +17,8 @@ pub struct World {
     pub authorities: BTreeMap<CaName, Arc<Authority>>,
     /// Routes and providers.
     pub publisher: Arc<Publisher>,
-    /// How long all servers together may take to show a record.
-    pub propagation_timeout: Duration,
+    /// How long all servers together may take to show a record, if the operator says so.
+    pub propagation_timeout: Option<Duration>,
 }
 
 impl World {

@@ -1,4 +1,4 @@
-use super::state::{Challenge, Order, State};
+use super::state::{Order, Round, State};
 use crate::types::Fault;
 
 /// What happened.
@@ -13,8 +13,8 @@ pub enum Event {
     },
     /// Every authorization was read.
     AuthorizationsRead {
-        /// Those that still have to be proved; empty when all are valid.
-        challenges: Vec<Challenge>,
+        /// What is to be proved first, of what is not valid yet.
+        round: Round,
     },
     /// The provider took every record.
     Published,
@@ -22,6 +22,8 @@ pub enum Event {
     SeenEverywhere,
     /// The CA was told to look.
     Answered,
+    /// The CA saw what this round was for, and more is to be proved.
+    RoundProved,
     /// The order became `ready`.
     OrderReady,
     /// A key was made, to be stored together with the new state.
@@ -74,6 +76,8 @@ pub enum Action {
     AwaitVisible,
     /// Tell the CA to look.
     Answer,
+    /// Poll the authorizations of a round that is not the last.
+    AwaitRound,
     /// Poll the order until it is `ready`.
     AwaitReady,
     /// Make the certificate's key and the CSR.

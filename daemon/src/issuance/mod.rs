@@ -4,6 +4,8 @@
 //!
 //! ```text
 //! Due -> Ordered -> Presented -> Visible -> Answered -> Ready -> Finalizing -> Issued -> Stored
+//!           ^                                  |
+//!           +---- next round of challenges ----+
 //! ```
 
 mod event;
@@ -13,5 +15,5 @@ mod step;
 mod tests;
 
 pub use event::{Action, Event, Failure, Next, Records, Scope, Transition};
-pub use state::{Challenge, Order, STATE_VERSION, State};
+pub use state::{Challenge, Order, Round, STATE_VERSION, State};
 pub use step::{OutOfPlace, resume, step};

@@ -24,19 +24,22 @@ pub enum State {
         /// The order.
         order: Order,
         /// What the CA wants to see.
-        challenges: Vec<Challenge>,
+        round: Round,
     },
     /// Every authoritative server showed every record.
     Visible {
         /// The order.
         order: Order,
         /// What the CA wants to see.
-        challenges: Vec<Challenge>,
+        round: Round,
     },
     /// The CA was told to look.
     Answered {
         /// The order.
         order: Order,
+        /// What the CA looks at now, when more is to be proved afterwards; empty
+        /// in the last round, which makes the order ready.
+        round: Vec<AuthorizationUrl>,
     },
     /// The CA is satisfied with every name.
     Ready {
@@ -77,11 +80,37 @@ pub struct Order {
     pub expires: Option<Timestamp>,
 }
 
+/// Challenges that are met at once: all that are open, unless a name cannot hold
+/// the values of all. Then one round follows the other, and each begins when the
+/// records of the one before are on their way out.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Round {
+    /// Empty only when everything is proved.
+    pub challenges: Vec<Challenge>,
+    /// Others are still open.
+    pub more: bool,
+}
+
+impl Round {
+    /// What the CA looks at once it was told to, for [`State::Answered`].
+    pub(super) fn answered(self) -> Vec<AuthorizationUrl> {
+        if !self.more {
+            return Vec::new();
+        }
+        self.challenges
+            .into_iter()
+            .map(|challenge| challenge.authorization)
+            .collect()
+    }
+}
+
 /// A dns-01 challenge to meet (RFC 8555 8.4).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Challenge {
     /// The name to prove, without `*.`.
     pub identifier: DnsName,
+    /// Whose challenge it is.
+    pub authorization: AuthorizationUrl,
     /// Where to tell the CA to look.
     pub url: ChallengeUrl,
     /// The CA's token.

@@ -1,6 +1,7 @@
 use jiff::Timestamp;
 
-use super::{Action, Event, Failure, Next, Records, Scope, State, Transition};
+use super::{Action, Event, Failure, Next, Order, Records, Scope, State, Transition};
+use crate::types::AuthorizationUrl;
 
 /// An event that cannot happen in a state: a bug of the engine.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -28,13 +29,13 @@ pub fn step(state: State, event: Event) -> Result<Transition, OutOfPlace> {
             _ => Err(out_of_place),
         },
         // also after a crash: the CA knows best which challenges it was told of
-        Event::AuthorizationsRead { challenges } => match state {
+        Event::AuthorizationsRead { round } => match state {
             State::Ordered { order } | State::Presented { order, .. } | State::Visible { order, .. } => {
-                if challenges.iter().all(|challenge| challenge.answered) {
-                    Ok(go(State::Answered { order }, Action::AwaitReady))
+                if round.challenges.iter().all(|challenge| challenge.answered) {
+                    Ok(answered(order, round.answered()))
                 } else {
                     Ok(Transition {
-                        state: State::Presented { order, challenges },
+                        state: State::Presented { order, round },
                         records: Records::Plan,
                         next: Next::Do(Action::Publish),
                     })
@@ -47,17 +48,24 @@ pub fn step(state: State, event: Event) -> Result<Transition, OutOfPlace> {
             _ => Err(out_of_place),
         },
         Event::SeenEverywhere => match state {
-            State::Presented { order, challenges } => {
-                Ok(go(State::Visible { order, challenges }, Action::Answer))
-            }
+            State::Presented { order, round } => Ok(go(State::Visible { order, round }, Action::Answer)),
             _ => Err(out_of_place),
         },
         Event::Answered => match state {
-            State::Visible { order, .. } => Ok(go(State::Answered { order }, Action::AwaitReady)),
+            State::Visible { order, round } => Ok(answered(order, round.answered())),
+            _ => Err(out_of_place),
+        },
+        // the next round may need the places of this one's records
+        Event::RoundProved => match state {
+            State::Answered { order, round } if !round.is_empty() => Ok(Transition {
+                state: State::Ordered { order },
+                records: Records::Remove,
+                next: Next::Do(Action::ReadAuthorizations),
+            }),
             _ => Err(out_of_place),
         },
         Event::OrderReady => match state {
-            State::Answered { order } => Ok(Transition {
+            State::Answered { order, .. } => Ok(Transition {
                 state: State::Ready { order },
                 records: Records::Remove,
                 next: Next::Do(Action::MakeKey),
@@ -112,7 +120,7 @@ pub fn resume(state: State, now: Timestamp) -> Transition {
         State::Ordered { .. } | State::Presented { .. } | State::Visible { .. } => {
             go(state, Action::ReadAuthorizations)
         }
-        State::Answered { .. } => go(state, Action::AwaitReady),
+        State::Answered { order, round } => answered(order, round),
         State::Ready { .. } => go(state, Action::MakeKey),
         State::Finalizing { .. } => go(state, Action::Finalize { resumed: true }),
         State::Issued { .. } => go(state, Action::Write),
@@ -134,7 +142,7 @@ fn fail(state: State, failure: Failure) -> Option<Transition> {
             (State::Ordered { order }, Records::Remove)
         }
         // the CA may be looking at this moment: the records stay
-        State::Answered { order } if !dead => (State::Answered { order }, Records::Keep),
+        State::Answered { order, round } if !dead => (State::Answered { order, round }, Records::Keep),
         State::Ready { order } if !dead => (State::Ready { order }, Records::Keep),
         State::Finalizing { order, csr } if !dead => (State::Finalizing { order, csr }, Records::Keep),
         State::Issued { order, chain } if !dead => (State::Issued { order, chain }, Records::Keep),
@@ -154,6 +162,15 @@ fn fail(state: State, failure: Failure) -> Option<Transition> {
     })
 }
 
+fn answered(order: Order, round: Vec<AuthorizationUrl>) -> Transition {
+    let action = if round.is_empty() {
+        Action::AwaitReady
+    } else {
+        Action::AwaitRound
+    };
+    go(State::Answered { order, round }, action)
+}
+
 fn go(state: State, action: Action) -> Transition {
     Transition {
         state,
@@ -171,6 +188,7 @@ impl Event {
             Event::Published => "published",
             Event::SeenEverywhere => "seen-everywhere",
             Event::Answered => "answered",
+            Event::RoundProved => "round-proved",
             Event::OrderReady => "order-ready",
             Event::KeyMade { .. } => "key-made",
             Event::Downloaded { .. } => "downloaded",

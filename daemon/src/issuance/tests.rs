@@ -2,7 +2,7 @@ use jiff::Timestamp;
 use proptest::prelude::*;
 
 use super::*;
-use crate::types::{Fault, FaultClass};
+use crate::types::{AuthorizationUrl, Fault, FaultClass};
 
 fn order() -> Order {
     Order {
@@ -16,6 +16,7 @@ fn order() -> Order {
 fn challenge(answered: bool) -> Challenge {
     Challenge {
         identifier: "example.test".parse().unwrap(),
+        authorization: authorization(),
         url: "https://ca.test/chall/1".parse().unwrap(),
         token: "t".into(),
         key_authorization: "t.k".into(),
@@ -25,20 +26,37 @@ fn challenge(answered: bool) -> Challenge {
     }
 }
 
+fn authorization() -> AuthorizationUrl {
+    "https://ca.test/authz/1".parse().unwrap()
+}
+
+fn round(answered: bool, more: bool) -> Round {
+    Round {
+        challenges: vec![challenge(answered)],
+        more,
+    }
+}
+
 fn every_state() -> Vec<State> {
-    let challenges = vec![challenge(false)];
     vec![
         State::Due,
         State::Ordered { order: order() },
         State::Presented {
             order: order(),
-            challenges: challenges.clone(),
+            round: round(false, false),
         },
         State::Visible {
             order: order(),
-            challenges,
+            round: round(false, false),
         },
-        State::Answered { order: order() },
+        State::Answered {
+            order: order(),
+            round: Vec::new(),
+        },
+        State::Answered {
+            order: order(),
+            round: vec![authorization()],
+        },
         State::Ready { order: order() },
         State::Finalizing {
             order: order(),
@@ -71,11 +89,12 @@ fn success(action: Action) -> Event {
             ready: false,
         },
         Action::ReadAuthorizations => Event::AuthorizationsRead {
-            challenges: vec![challenge(false)],
+            round: round(false, false),
         },
         Action::Publish => Event::Published,
         Action::AwaitVisible => Event::SeenEverywhere,
         Action::Answer => Event::Answered,
+        Action::AwaitRound => Event::RoundProved,
         Action::AwaitReady => Event::OrderReady,
         Action::MakeKey => Event::KeyMade { csr: vec![1] },
         Action::Finalize { .. } => Event::Downloaded { chain: "pem".into() },
@@ -92,7 +111,7 @@ fn every_state_resumes_to_a_stored_generation() {
         while let Next::Do(action) = transition.next {
             transition = step(transition.state, success(action)).unwrap();
             steps += 1;
-            assert!(steps <= 9, "{name} does not end");
+            assert!(steps <= 10, "{name} does not end");
         }
         assert_eq!(transition.next, Next::Done, "{name}");
         assert!(matches!(transition.state, State::Stored { .. }), "{name}");
@@ -141,19 +160,47 @@ fn a_dead_order_leaves_no_record_and_starts_anew() {
 #[test]
 fn challenges_already_answered_are_not_answered_again() {
     let event = Event::AuthorizationsRead {
-        challenges: vec![challenge(true)],
+        round: round(true, false),
     };
     let state = State::Visible {
         order: order(),
-        challenges: vec![challenge(false)],
+        round: round(false, false),
     };
     let transition = step(state, event).unwrap();
-    assert_eq!(transition.state, State::Answered { order: order() });
+    let answered = State::Answered {
+        order: order(),
+        round: Vec::new(),
+    };
+    assert_eq!(transition.state, answered);
     assert_eq!(
         transition.records,
         Records::Keep,
         "the CA may be looking at the record"
     );
+}
+
+#[test]
+fn a_round_takes_its_records_back_before_the_next_one_is_read() {
+    let visible = State::Visible {
+        order: order(),
+        round: round(false, true),
+    };
+    let answered = step(visible, Event::Answered).unwrap();
+    assert_eq!(answered.next, Next::Do(Action::AwaitRound));
+    assert_eq!(answered.records, Records::Keep, "the CA is looking");
+    // also for a daemon that was killed here
+    assert_eq!(resume(answered.state.clone(), Timestamp::UNIX_EPOCH), answered);
+
+    let next = step(answered.state, Event::RoundProved).unwrap();
+    assert_eq!(next.state, State::Ordered { order: order() });
+    assert_eq!(next.records, Records::Remove);
+    assert_eq!(next.next, Next::Do(Action::ReadAuthorizations));
+
+    let last = State::Answered {
+        order: order(),
+        round: Vec::new(),
+    };
+    assert!(step(last, Event::RoundProved).is_err(), "no round was left");
 }
 
 #[test]

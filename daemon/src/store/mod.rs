@@ -18,7 +18,7 @@ pub use rows::{
 };
 pub use sqlite::Sqlite;
 
-use crate::types::{CaName, CertificateName, InstanceName};
+use crate::types::{CaName, CertificateName, DnsName, InstanceName};
 
 /// The answer of a store.
 pub type Answer<'a, T> = BoxFuture<'a, Result<T, StoreError>>;
@@ -45,6 +45,9 @@ pub trait Store: std::fmt::Debug + Send + Sync {
 
     /// The journal rows of a certificate's issuance.
     fn records(&self, name: CertificateName) -> Answer<'_, Vec<Record>>;
+
+    /// Every row of `instance` at one owner name, oldest first, whatever its phase.
+    fn records_at(&self, instance: InstanceName, owner: DnsName) -> Answer<'_, Vec<Record>>;
 
     /// Keeps what the provider returned for published records.
     fn records_published(&self, handles: Vec<(i64, String)>) -> Answer<'_, ()>;

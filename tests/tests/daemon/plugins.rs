@@ -1,11 +1,16 @@
 //! Plugins that crash, exit, hang or flood in the running daemon: each fails its own calls, which are tried
 //! again, and nothing else.
 
-use std::{collections::BTreeMap, fmt::Write as _, fs, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt::Write as _,
+    fs,
+    time::Duration,
+};
 
 use lab::{
     daemon::{Daemon, Home, built},
-    dns::Zone,
+    dns::{Change, Zone},
 };
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
@@ -223,6 +228,81 @@ async fn a_plugin_that_fails_to_remove_leaves_a_record_only_until_it_can() {
     let daemon = troupe.home.start().await.unwrap();
     troupe.all_is_well(&daemon).await;
     no_zombies(daemon.program.id()).await;
+}
+
+/// Most TXT values that stood at one name at once, as the updates that the server took tell it.
+fn most_values_at_once(stage: &Stage, zone: &str) -> usize {
+    let (mut standing, mut most) = (BTreeMap::<String, BTreeSet<String>>::new(), 0);
+    let updates = stage.dns.updates().into_iter();
+    for update in
+        updates.filter(|update| update.zone.trim_end_matches('.') == zone && update.code == "NOERROR")
+    {
+        for change in update.changes {
+            match change {
+                Change::Add { name, value, .. } => {
+                    standing.entry(name).or_default().insert(value);
+                }
+                Change::Delete { name, value, .. } => {
+                    standing.entry(name).or_default().remove(&value);
+                }
+                other => panic!("values of others would go: {other:?}"),
+            }
+        }
+        most = standing.values().map(BTreeSet::len).fold(most, usize::max);
+    }
+    most
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn names_that_hold_one_value_are_proved_in_turn_also_across_orders_and_a_kill() {
+    let zone = "narrow.example.test";
+    let troupe = Troupe::new(&[("narrow", "narrow")]).await;
+    // a second order wants a place at the same name
+    let more = format!("certificates:\n  beside: {{ names: [{zone}, beside.{zone}] }}\n");
+    fs::write(troupe.home.path("beside.yaml"), more).unwrap();
+    let mut setup = troupe.stage.setup.clone();
+    setup.extra = "include: [faulty.yaml, beside.yaml]\n".into();
+    troupe.home.configure(&setup).unwrap();
+
+    let daemon = troupe.home.start().await.unwrap();
+    let next_round = "the next ones follow";
+    for _ in 0..400 {
+        if daemon.program.log().contains(next_round) {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    assert!(
+        daemon.program.log().contains(next_round),
+        "{}",
+        daemon.program.log()
+    );
+    drop(daemon);
+
+    let daemon = troupe.home.start().await.unwrap();
+    for name in ["narrow", "beside", "internal"] {
+        deployed(&daemon, name).await;
+    }
+    for _ in 0..600 {
+        if troupe.stage.txt().is_empty() {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    assert_eq!(
+        troupe.stage.txt(),
+        Vec::<String>::new(),
+        "{}",
+        daemon.program.log()
+    );
+    assert_eq!(most_values_at_once(&troupe.stage, zone), 1);
+    let counts = troupe.stage.ca.counts();
+    assert_eq!(
+        (counts.accounts, counts.certificates),
+        (1, 3),
+        "{}",
+        daemon.program.log()
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]

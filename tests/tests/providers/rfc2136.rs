@@ -17,7 +17,7 @@ async fn two_values_of_one_name_stand_together_and_go_one_by_one() {
         &[
             ("server", &server, false),
             ("tsig-key", key.name(), false),
-            ("tsig-secret", &key.secret_base64(), true),
+            ("tsig-secret", key.secret_base64(), true),
         ],
     );
     let records = [record("example.test", "apex"), record("example.test", "wildcard")];

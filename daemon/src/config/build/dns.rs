@@ -55,11 +55,12 @@ impl Builder<'_> {
                 Err(problem) => self.findings.value(&location.index(index), &problem),
             }
         }
-        let time = |given: Option<raw::Duration>, default| given.map_or(default, |raw::Duration(time)| time);
         dns::Options {
             resolvers,
-            query_timeout: time(settings.query_timeout, dns::DEFAULT_QUERY_TIMEOUT),
-            propagation_timeout: time(settings.propagation_timeout, dns::DEFAULT_PROPAGATION_TIMEOUT),
+            query_timeout: settings
+                .query_timeout
+                .map_or(dns::DEFAULT_QUERY_TIMEOUT, |raw::Duration(time)| time),
+            propagation_timeout: settings.propagation_timeout.map(|raw::Duration(time)| time),
             name_server_port: settings
                 .name_server_port
                 .map_or(dns::NAME_SERVER_PORT, |raw::Port(port)| port),

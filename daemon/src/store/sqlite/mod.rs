@@ -24,7 +24,7 @@ use super::{
     Account, Answer, CertificateRow, Change, Issuance, Job, JobKind, Record, RecordRemoval, Store,
     StoreError, Wanted,
 };
-use crate::types::{CaName, CertificateName, InstanceName};
+use crate::types::{CaName, CertificateName, DnsName, InstanceName};
 
 /// SQLite in a file.
 #[derive(Debug)]
@@ -117,6 +117,12 @@ impl Store for Sqlite {
     fn records(&self, name: CertificateName) -> Answer<'_, Vec<Record>> {
         self.reader
             .run(move |tx| records::of_certificate(tx, &name))
+            .boxed()
+    }
+
+    fn records_at(&self, instance: InstanceName, owner: DnsName) -> Answer<'_, Vec<Record>> {
+        self.reader
+            .run(move |tx| records::at(tx, &instance, &owner))
             .boxed()
     }
 

@@ -9,7 +9,7 @@ use super::{
 };
 use crate::{
     store::{Job, JobKind, NewRecord, Record, RecordPhase, RecordRemoval},
-    types::{CertificateName, InstanceName},
+    types::{CertificateName, DnsName, InstanceName},
 };
 
 const COLUMNS: &str = "id, certificate, instance, owner, zone, value, identifier, challenge_name, token, \
@@ -20,6 +20,14 @@ const COLUMNS: &str = "id, certificate, instance, owner, zone, value, identifier
 
 pub(super) fn of_certificate(connection: &Connection, name: &CertificateName) -> Result<Vec<Record>> {
     select(connection, "certificate = ?1 ORDER BY id", params![name.as_str()])
+}
+
+pub(super) fn at(connection: &Connection, instance: &InstanceName, owner: &DnsName) -> Result<Vec<Record>> {
+    select(
+        connection,
+        "instance = ?1 AND owner = ?2 ORDER BY id",
+        params![instance.as_str(), owner.as_str()],
+    )
 }
 
 pub(super) fn leftovers(connection: &Connection) -> Result<Vec<Record>> {

@@ -1,5 +1,6 @@
 /* rfc2136, until the file `fault` says otherwise: "OPERATION MOMENT DEED", as in "present before crash".
- * OPERATION is present or remove; MOMENT is before or after the real provider did it. */
+ * OPERATION is present or remove; MOMENT is before or after the real provider did it.
+ * "narrow" is a host whose names hold one value. */
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <fcntl.h>
@@ -13,13 +14,18 @@ static const dns01_host *host;
 static const dns01_plugin *real;
 static char fault[4096];
 
-static void misbehave(const dns01_call *call, const char *operation, const char *moment) {
-  char text[64] = "", on[16], when[16], deed[16];
+static void read_fault(char *text, size_t size) {
   int fd = open(fault, O_RDONLY | O_CLOEXEC);
+  memset(text, 0, size);
   if (fd < 0) return;
-  ssize_t got = read(fd, text, sizeof text - 1);
+  if (read(fd, text, size - 1) < 0) text[0] = 0;
   close(fd);
-  if (got < 0 || sscanf(text, "%15s %15s %15s", on, when, deed) != 3) return;
+}
+
+static void misbehave(const dns01_call *call, const char *operation, const char *moment) {
+  char text[64], on[16], when[16], deed[16];
+  read_fault(text, sizeof text);
+  if (sscanf(text, "%15s %15s %15s", on, when, deed) != 3) return;
   if (strcmp(on, operation) != 0 || strcmp(when, moment) != 0) return;
   host->log(host, call, DNS01_LOG_INFO, text, strlen(text));
   if (strcmp(deed, "crash") == 0) *(volatile int *)16 = 1;
@@ -58,7 +64,10 @@ static dns01_status do_open(const dns01_host *ours, const char *id, const dns01_
 static void do_close(dns01_instance *instance) { real->close(instance); }
 
 static void do_info(dns01_instance *instance, dns01_instance_info *out) {
+  char text[64];
   if (real->info != NULL) real->info(instance, out);
+  read_fault(text, sizeof text);
+  if (strcmp(text, "narrow") == 0) out->max_values_per_name = 1;
 }
 
 static dns01_status do_present(dns01_instance *instance, const dns01_call *call, const dns01_record *const *records,

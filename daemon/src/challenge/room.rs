@@ -1,0 +1,70 @@
+//! A place for a value at a name that holds only some.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
+
+use tokio::time::{Instant, sleep};
+
+use super::{ChallengeError, Publisher};
+use crate::{
+    store::Record,
+    types::{DnsName, InstanceName},
+};
+
+/// Another order holds the name while its record spreads and the CA looks: minutes. What takes longer
+/// is tried again later.
+const PATIENCE: Duration = Duration::from_secs(600);
+/// A look is a read of the store; a removal takes an answer of the provider.
+const LOOK: Duration = Duration::from_millis(100);
+
+impl Publisher {
+    /// Waits until each name of `records` has room for their values beside those that were entered into the
+    /// journal before them. First come, first served: orders never wait for each other in a circle.
+    ///
+    /// # Errors
+    /// [`ChallengeError::NoRoom`] after ten minutes, or at once where no wait helps.
+    pub(super) async fn await_room(
+        &self,
+        instance: &InstanceName,
+        records: &[&Record],
+        limit: u32,
+    ) -> Result<(), ChallengeError> {
+        let mut places: BTreeMap<&DnsName, Vec<&Record>> = BTreeMap::new();
+        for record in records {
+            places.entry(&record.record.owner).or_default().push(record);
+        }
+        let deadline = Instant::now() + PATIENCE;
+        for (owner, ours) in places {
+            loop {
+                let rows = self.store.records_at(instance.clone(), owner.clone()).await?;
+                let standing = standing_before(&rows, &ours);
+                let wanted: BTreeSet<&str> = ours.iter().map(|row| row.record.value.as_str()).collect();
+                if standing.len() + wanted.len() <= limit as usize {
+                    break;
+                }
+                if wanted.len() > limit as usize || Instant::now() >= deadline {
+                    return Err(ChallengeError::NoRoom {
+                        instance: instance.clone(),
+                        owner: owner.clone(),
+                        limit,
+                        holders: standing.values().map(|row| row.certificate.to_string()).collect(),
+                    });
+                }
+                sleep(LOOK).await;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Other values that may stand at the name because they came earlier.
+fn standing_before<'a>(rows: &'a [Record], ours: &[&Record]) -> BTreeMap<&'a str, &'a Record> {
+    let first = ours.iter().map(|row| row.id).min().unwrap_or(i64::MAX);
+    let shared = |row: &Record| ours.iter().any(|own| own.record.value == row.record.value);
+    rows.iter()
+        .filter(|row| row.id < first && !shared(row))
+        .map(|row| (row.record.value.as_str(), row))
+        .collect()
+}
