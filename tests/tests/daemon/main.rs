@@ -9,6 +9,7 @@ mod bad_input;
 mod c_plugin;
 mod canary;
 mod command_line;
+mod containment;
 mod crash;
 mod deployment;
 mod interop;

@@ -52,7 +52,7 @@ async fn an_exit_is_named_by_its_code() {
 
 #[tokio::test]
 async fn a_hang_is_killed_after_deadline_and_grace() {
-    for way in ["hang", "spin"] {
+    for way in ["hang", "hang-masked", "spin"] {
         let begin = Instant::now();
         dies(
             way,

@@ -270,7 +270,12 @@ static dns01_status behave(const dns01_call *call, const dns01_record *record, d
   if (IS("abort")) abort();
   if (IS("close"))
     for (int fd = 3; fd < 64; fd++) shutdown(fd, SHUT_RDWR), close(fd);
-  if (IS("close") || IS("hang"))
+  if (IS("hang-masked")) {
+    sigset_t all;
+    sigfillset(&all);
+    pthread_sigmask(SIG_BLOCK, &all, NULL);
+  }
+  if (IS("close") || IS("hang") || IS("hang-masked"))
     for (;;) pause();
   if (IS("spin"))
     for (volatile int turns = 0;; turns++) {
