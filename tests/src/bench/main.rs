@@ -12,6 +12,7 @@ mod idle;
 mod lego;
 mod machine;
 mod many;
+mod plugin;
 mod report;
 mod single;
 mod site;
@@ -51,6 +52,8 @@ enum Part {
     Many,
     /// A daemon with nothing to do
     Idle,
+    /// A plugin's process and calls
+    Plugin,
 }
 
 /// How much is done.
@@ -72,6 +75,8 @@ struct Effort {
     watched: u64,
     /// Flushes of the disk.
     flushes: usize,
+    /// Plugin processes started.
+    plugin_starts: usize,
 }
 
 const FULL: Effort = Effort {
@@ -83,6 +88,7 @@ const FULL: Effort = Effort {
     quiet: 30,
     watched: 20,
     flushes: 200,
+    plugin_starts: 50,
 };
 
 const QUICK: Effort = Effort {
@@ -94,6 +100,7 @@ const QUICK: Effort = Effort {
     quiet: 3,
     watched: 5,
     flushes: 50,
+    plugin_starts: 5,
 };
 
 type Failure = Box<dyn std::error::Error>;
@@ -142,6 +149,9 @@ async fn run(arguments: Arguments) -> Result<Report, Failure> {
     let mut report = Report::new(arguments.markdown);
     // before anything else loads the machine
     report.add(machine::section(directory.path(), effort.flushes)?);
+    if wants(Part::Plugin) {
+        report.add(plugin::section(effort).await?);
+    }
     let mut site = Site::start(directory.path()).await?;
     report.add(site.section());
     if wants(Part::Single) {

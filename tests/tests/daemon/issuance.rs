@@ -47,6 +47,25 @@ async fn a_wildcard_and_its_apex_are_issued_with_one_update_and_leave_nothing() 
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn fifty_names_of_a_zone_are_one_call_to_the_provider() {
+    let mut stage = Stage::new().await;
+    let names: Vec<String> = (0..50).map(|n| format!("host{n}.{ZONE}")).collect();
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    stage.setup.certificates = vec![CertificateSetup::new("fifty", &names)];
+    let home = stage.home();
+    let daemon = home.start().await.unwrap();
+    daemon.until_deployed("fifty").await;
+    stage.until_clean().await;
+    let sizes: Vec<usize> = stage
+        .dns
+        .updates()
+        .iter()
+        .map(|update| update.changes.len())
+        .collect();
+    assert_eq!(sizes, [50, 50], "one update that adds, one that removes");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_short_lived_certificate_is_renewed_by_itself() {
     let stage = Stage::with(CaKnobs {
         lifetime: Duration::from_secs(24),
