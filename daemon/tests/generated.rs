@@ -78,7 +78,7 @@ fn man_pages() -> io::Result<BTreeMap<String, Vec<u8>>> {
     let mut command = Arguments::command().disable_help_subcommand(true);
     command.build();
     let mut pages = BTreeMap::new();
-    for subcommand in command.get_subcommands().cloned() {
+    for subcommand in below(&command) {
         let man = manual(subcommand);
         let mut page = Vec::new();
         man.render(&mut page)?;
@@ -102,6 +102,14 @@ fn man_pages() -> io::Result<BTreeMap<String, Vec<u8>>> {
     page.extend_from_slice(format!(".SH SEE ALSO\n{}\n", see_also.join(", ")).as_bytes());
     pages.insert(format!("man/{}", man.get_filename()), page);
     Ok(pages)
+}
+
+/// Every command below `command`, also those of subcommands.
+fn below(command: &clap::Command) -> Vec<clap::Command> {
+    let subcommands = command.get_subcommands();
+    subcommands
+        .flat_map(|one| std::iter::once(one.clone()).chain(below(one)))
+        .collect()
 }
 
 fn manual(command: clap::Command) -> Man {

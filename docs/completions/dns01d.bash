@@ -19,6 +19,9 @@ _dns01d() {
             dns01d,check)
                 cmd="dns01d__subcmd__check"
                 ;;
+            dns01d,provider)
+                cmd="dns01d__subcmd__provider"
+                ;;
             dns01d,reload)
                 cmd="dns01d__subcmd__reload"
                 ;;
@@ -31,6 +34,9 @@ _dns01d() {
             dns01d,status)
                 cmd="dns01d__subcmd__status"
                 ;;
+            dns01d__subcmd__provider,list)
+                cmd="dns01d__subcmd__provider__subcmd__list"
+                ;;
             *)
                 ;;
         esac
@@ -38,7 +44,7 @@ _dns01d() {
 
     case "${cmd}" in
         dns01d)
-            opts="-c -h -V --config --socket --help --version run check status renew reload"
+            opts="-c -h -V --config --socket --help --version run check status renew reload provider"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -70,6 +76,66 @@ _dns01d() {
                 return 0
             fi
             case "${prev}" in
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -c)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --socket)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        dns01d__subcmd__provider)
+            opts="-c -h --config --socket --help list"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -c)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --socket)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        dns01d__subcmd__provider__subcmd__list)
+            opts="-c -h --json --plugin-dir --plugin-host --config --socket --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --plugin-dir)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --plugin-host)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --config)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0

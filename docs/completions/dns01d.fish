@@ -33,6 +33,7 @@ complete -c dns01d -n "__fish_dns01d_needs_command" -f -a "check" -d 'Check the 
 complete -c dns01d -n "__fish_dns01d_needs_command" -f -a "status" -d 'Show every certificate, its state and what is next'
 complete -c dns01d -n "__fish_dns01d_needs_command" -f -a "renew" -d 'Renew a certificate now, whatever its plan and its back-off say'
 complete -c dns01d -n "__fish_dns01d_needs_command" -f -a "reload" -d 'Read the configuration again'
+complete -c dns01d -n "__fish_dns01d_needs_command" -f -a "provider" -d 'See which providers there are and what they take, and prepare them'
 complete -c dns01d -n "__fish_dns01d_using_subcommand run" -s c -l config -d 'The configuration file' -r -F
 complete -c dns01d -n "__fish_dns01d_using_subcommand run" -l socket -d 'The control socket, instead of the one in the configuration' -r -F
 complete -c dns01d -n "__fish_dns01d_using_subcommand run" -s h -l help -d 'Print help (see more with \'--help\')'
@@ -52,3 +53,13 @@ complete -c dns01d -n "__fish_dns01d_using_subcommand renew" -s h -l help -d 'Pr
 complete -c dns01d -n "__fish_dns01d_using_subcommand reload" -s c -l config -d 'The configuration file' -r -F
 complete -c dns01d -n "__fish_dns01d_using_subcommand reload" -l socket -d 'The control socket, instead of the one in the configuration' -r -F
 complete -c dns01d -n "__fish_dns01d_using_subcommand reload" -s h -l help -d 'Print help'
+complete -c dns01d -n "__fish_dns01d_using_subcommand provider; and not __fish_seen_subcommand_from list" -s c -l config -d 'The configuration file' -r -F
+complete -c dns01d -n "__fish_dns01d_using_subcommand provider; and not __fish_seen_subcommand_from list" -l socket -d 'The control socket, instead of the one in the configuration' -r -F
+complete -c dns01d -n "__fish_dns01d_using_subcommand provider; and not __fish_seen_subcommand_from list" -s h -l help -d 'Print help'
+complete -c dns01d -n "__fish_dns01d_using_subcommand provider; and not __fish_seen_subcommand_from list" -f -a "list" -d 'List every provider of every plugin library on this machine, and who uses it'
+complete -c dns01d -n "__fish_dns01d_using_subcommand provider; and __fish_seen_subcommand_from list" -l plugin-dir -d 'Look for plugins in this directory instead of the configured ones; may be repeated' -r -F
+complete -c dns01d -n "__fish_dns01d_using_subcommand provider; and __fish_seen_subcommand_from list" -l plugin-host -d 'The dns01-plugin-host program, instead of the configured one' -r -F
+complete -c dns01d -n "__fish_dns01d_using_subcommand provider; and __fish_seen_subcommand_from list" -s c -l config -d 'The configuration file' -r -F
+complete -c dns01d -n "__fish_dns01d_using_subcommand provider; and __fish_seen_subcommand_from list" -l socket -d 'The control socket, instead of the one in the configuration' -r -F
+complete -c dns01d -n "__fish_dns01d_using_subcommand provider; and __fish_seen_subcommand_from list" -l json -d 'Print one JSON object'
+complete -c dns01d -n "__fish_dns01d_using_subcommand provider; and __fish_seen_subcommand_from list" -s h -l help -d 'Print help (see more with \'--help\')'

@@ -2,6 +2,7 @@ use std::path::PathBuf;
 
 use clap::{Parser, Subcommand};
 
+use super::provider::ProviderCommand;
 use crate::types::CertificateName;
 
 /// Where the package puts the configuration.
@@ -65,4 +66,11 @@ pub enum Command {
     },
     /// Read the configuration again
     Reload,
+    /// See which providers there are and what they take, and prepare them
+    #[command(disable_help_subcommand = true)]
+    Provider {
+        /// What about them
+        #[command(subcommand)]
+        command: ProviderCommand,
+    },
 }

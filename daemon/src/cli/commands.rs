@@ -7,12 +7,12 @@ use std::{
 use futures_util::StreamExt as _;
 use tokio::runtime::Runtime;
 
-use super::{Arguments, Color, Command, View, status, steps::Steps};
+use super::{Arguments, Color, Command, View, provider, status, steps::Steps};
 use crate::{
     app::{self, PluginStarter},
     clock::{Clock as _, SystemClock},
     config::{self, report, summary},
-    control::{Client, ClientError, protocol::Outcome},
+    control::{Client, protocol::Outcome},
     telemetry,
     types::CertificateName,
 };
@@ -49,6 +49,13 @@ pub fn run(arguments: Arguments) -> ExitCode {
         Command::Reload => {
             let client = client(arguments.socket, &arguments.config);
             runtime.block_on(reload(&client))
+        }
+        Command::Provider { command } => {
+            let context = provider::Context {
+                runtime: &runtime,
+                config: arguments.config,
+            };
+            provider::run(command, &context)
         }
     }
 }
@@ -223,14 +230,14 @@ async fn reload(client: &Client) -> ExitCode {
     }
 }
 
-fn failed(error: &ClientError) -> ExitCode {
+pub(super) fn failed(error: &dyn std::error::Error) -> ExitCode {
     let view = View::of(&stderr(), SystemClock.now());
     eprintln!("{} {error}", view.paint(Color::Bad, "dns01d:"));
     ExitCode::FAILURE
 }
 
 /// A reader that went away (`| head`) is no failure of ours.
-fn print(text: &str, code: ExitCode) -> ExitCode {
+pub(super) fn print(text: &str, code: ExitCode) -> ExitCode {
     match stdout()
         .write_all(text.as_bytes())
         .and_then(|()| stdout().flush())

@@ -2,6 +2,7 @@
 
 mod arguments;
 mod commands;
+mod provider;
 pub mod status;
 pub mod steps;
 mod troubles;
@@ -12,4 +13,5 @@ mod tests;
 
 pub use arguments::{Arguments, Command, DEFAULT_CONFIG};
 pub use commands::run;
+pub use provider::ProviderCommand;
 pub use view::{Color, View};

@@ -3,7 +3,7 @@ use std::path::{Path, PathBuf};
 use serde::de::DeserializeOwned;
 
 use super::{
-    Config, Descriptions, Faults, NoDescriptions,
+    Config, Descriptions, Faults, NoDescriptions, Plugins,
     build::{self, Parts},
     document::Document,
     fault::Problem,
@@ -40,18 +40,7 @@ pub fn load(path: &Path) -> Result<Config, Faults> {
 /// Every fault at once, warnings included.
 pub fn load_with(path: &Path, descriptions: &dyn Descriptions, presence: Presence) -> Result<Config, Faults> {
     let mut findings = Findings::default();
-    let mut parts = Parts::default();
-    let mut files = vec![path.to_owned()];
-    if let Some((document, root)) = read::<Root>(path, &mut findings) {
-        let patterns = include::expand(path, &root.include, document, &mut findings);
-        parts.main(document, root);
-        for file in patterns {
-            if let Some((document, included)) = read::<Included>(&file, &mut findings) {
-                parts.included(document, included);
-            }
-            files.push(file);
-        }
-    }
+    let (parts, files) = parts(path, &mut findings);
     let config = build::build(parts, files, descriptions, presence, &mut findings);
     let failed = findings.has_errors();
     let faults = findings.finish();
@@ -62,6 +51,35 @@ pub fn load_with(path: &Path, descriptions: &dyn Descriptions, presence: Presenc
         }),
         _ => Err(faults),
     }
+}
+
+/// What a configuration says about plugins, for commands that only look at these; also of a configuration
+/// with faults, as far as it can be read. `None` when the main file cannot.
+pub fn plugins(path: &Path) -> Option<Plugins> {
+    let mut findings = Findings::default();
+    let (parts, _) = parts(path, &mut findings);
+    let plugins = build::plugins(parts, &mut findings)?;
+    Some(Plugins {
+        faulty: findings.has_errors(),
+        ..plugins
+    })
+}
+
+/// Reads the main file and those that it includes; names them all.
+fn parts(path: &Path, findings: &mut Findings) -> (Parts, Vec<PathBuf>) {
+    let mut parts = Parts::default();
+    let mut files = vec![path.to_owned()];
+    if let Some((document, root)) = read::<Root>(path, findings) {
+        let patterns = include::expand(path, &root.include, document, findings);
+        parts.main(document, root);
+        for file in patterns {
+            if let Some((document, included)) = read::<Included>(&file, findings) {
+                parts.included(document, included);
+            }
+            files.push(file);
+        }
+    }
+    (parts, files)
 }
 
 /// The control socket that the configuration names, for commands which need

@@ -27,7 +27,7 @@ mod tests;
 
 pub use descriptions::{Descriptions, NoDescriptions, Undescribed};
 pub use fault::{Excerpt, Fault, Faults, Place, Severity};
-pub use load::{Presence, load, load_with, socket};
+pub use load::{Presence, load, load_with, plugins, socket};
 
 /// Where systemd's `StateDirectory=dns01d` is.
 pub const DEFAULT_STATE_DIRECTORY: &str = "/var/lib/dns01d";
@@ -70,6 +70,36 @@ pub struct Config {
     pub files: Vec<PathBuf>,
     /// What works and should be known.
     pub warnings: Faults,
+}
+
+/// What concerns plugins alone.
+#[derive(Clone, Debug)]
+pub struct Plugins {
+    /// What all plugin processes share.
+    pub host: plugin::HostOptions,
+    /// Where libraries are looked for, the first one wins.
+    pub directories: Vec<PathBuf>,
+    /// The instances, in the order of their names. A library that was not found has an empty path.
+    pub instances: Vec<plugin::Options>,
+    /// Something that concerns plugins could not be read, or is not on this machine.
+    pub faulty: bool,
+}
+
+impl Default for Plugins {
+    /// Of a machine without a configuration.
+    fn default() -> Self {
+        Plugins {
+            host: plugin::HostOptions {
+                executable: DEFAULT_PLUGIN_HOST.into(),
+                sandbox: plugin::Sandbox::default(),
+                idle: plugin::DEFAULT_IDLE,
+                grace: plugin::DEFAULT_GRACE,
+            },
+            directories: DEFAULT_PLUGIN_DIRECTORIES.map(PathBuf::from).into(),
+            instances: Vec::new(),
+            faulty: false,
+        }
+    }
 }
 
 /// A provider instance and where its options come from.

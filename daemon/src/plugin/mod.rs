@@ -6,6 +6,7 @@
 //! the process itself, `output` is what it prints.
 
 mod advice;
+mod catalogue;
 mod client;
 mod connection;
 mod elf;
@@ -26,6 +27,7 @@ mod spawner;
 mod state;
 mod worker;
 
+pub use catalogue::{Found, catalogue, file_name, short_name};
 pub use client::ProviderClient;
 pub use dns01_plugin_wire::{
     Description, InstanceInfo, LoadFault, Operation, OptionDescription, OptionKind, ProviderDescription,

@@ -4,7 +4,7 @@
 use std::path::PathBuf;
 
 use super::{
-    Config, Descriptions, Faults,
+    Config, Descriptions, Faults, NoDescriptions, Plugins,
     findings::{Findings, Location},
     load::Presence,
     raw::{self, Included, Root},
@@ -127,5 +127,34 @@ pub(super) fn build(
         drain: system::drain(root.shutdown),
         files,
         warnings: Faults::default(),
+    })
+}
+
+/// Builds what concerns plugins alone, as far as it can be read; `None` without a main file.
+pub(super) fn plugins(parts: Parts, findings: &mut Findings) -> Option<Plugins> {
+    let (document, root) = parts.main?;
+    let top = Location::top(document);
+    let mut providers = Entries::new(&top.key("providers"), root.providers);
+    for (document, included) in parts.included {
+        providers.add(
+            &Location::top(document).key("providers"),
+            included.providers,
+            findings,
+        );
+    }
+    let mut builder = Builder {
+        findings,
+        descriptions: &NoDescriptions,
+        presence: Presence::Checked,
+        inline_secrets: root.allow_inline_secrets.is_some_and(|raw::Flag(allowed)| allowed),
+    };
+    let plugins = builder.plugins(&top.key("plugins"), root.plugins);
+    let providers = builder.providers(providers, &plugins);
+    let instances = providers.built.into_iter();
+    Some(Plugins {
+        instances: instances.map(|provider| provider.config.options).collect(),
+        host: plugins.host,
+        directories: plugins.directories,
+        faulty: false,
     })
 }

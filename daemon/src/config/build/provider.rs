@@ -153,7 +153,7 @@ impl Builder<'_> {
                     .value(location, &ProviderProblem::LibraryName(text.to_owned()));
                 return None;
             }
-            let file = format!("libdns01_{}.so", text.replace('-', "_"));
+            let file = plugin::file_name(text);
             directories
                 .iter()
                 .map(|directory| directory.join(&file))

@@ -1,9 +1,6 @@
 //! What is not about certificates: state, log, control socket, plugin host, engine.
 
-use std::{
-    path::{Path, PathBuf},
-    time::Duration,
-};
+use std::{path::PathBuf, time::Duration};
 
 use super::Builder;
 use crate::{
@@ -98,10 +95,7 @@ impl Builder<'_> {
         }
         let location = at.key("directories");
         let directories = match raw.directories {
-            None => DEFAULT_PLUGIN_DIRECTORIES
-                .iter()
-                .map(|path| Path::new(path).to_owned())
-                .collect(),
+            None => DEFAULT_PLUGIN_DIRECTORIES.map(PathBuf::from).into(),
             Some(texts) => {
                 if texts.is_empty() {
                     self.findings.key(&location, &SystemProblem::NoPluginDirectories);
