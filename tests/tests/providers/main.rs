@@ -7,4 +7,5 @@
 )]
 
 mod instance;
+mod lego;
 mod rfc2136;
