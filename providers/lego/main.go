@@ -3,12 +3,13 @@
 // Built with -buildmode=c-shared; `./dev lego` in the repository's root does it.
 package main
 
-// #cgo CFLAGS: -std=c99 -Wall -Wextra -I${SRCDIR}/../../plugin-api/include
+// #cgo CFLAGS: -std=c99 -Wall -Wextra -pthread -I${SRCDIR}/../../plugin-api/include
 // #include "plugin.h"
 import "C"
 
 import (
 	"fmt"
+	"runtime"
 	"runtime/cgo"
 	"unsafe"
 
@@ -16,6 +17,11 @@ import (
 )
 
 func main() {}
+
+// Threads that run Go at once: requests to one API need no more, and a machine with many cores would make many.
+const threads = 2
+
+func init() { runtime.GOMAXPROCS(threads) }
 
 // opened is what the host's handle stands for.
 type opened struct {

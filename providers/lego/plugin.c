@@ -3,7 +3,25 @@
  * everything, so Go's memory is no place for it. What the functions do is in
  * Go; they differ from Go's only in the `const` that cgo cannot say.
  */
+#define _GNU_SOURCE
 #include "_cgo_export.h"
+
+#include <pthread.h>
+
+/* A thread of Go's needs its C stack for a log line of the host's. The default
+ * of 8 MiB for each would be what fills the memory that a plugin may have. */
+#define THREAD_STACK (1u << 20)
+
+/* Before the runtime of Go starts its first thread, which it does when the
+ * library is mapped: numbered constructors run before the others. */
+__attribute__((constructor(101))) static void small_stacks(void) {
+  pthread_attr_t attributes;
+  if (pthread_attr_init(&attributes) != 0)
+    return;
+  if (pthread_attr_setstacksize(&attributes, THREAD_STACK) == 0)
+    pthread_setattr_default_np(&attributes);
+  pthread_attr_destroy(&attributes);
+}
 
 void lego_log(const dns01_host *host, const dns01_call *call, int32_t level,
               const char *text, size_t len) {

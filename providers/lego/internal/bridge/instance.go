@@ -20,6 +20,7 @@ import (
 // against a real server prove it. Most others keep the ids of records in a map.
 var stateless = map[string]string{
 	"dnsupdate": "one update removes the value by name and text",
+	"exec":      "the program is given name and value",
 	"httpreq":   "name and value go to the portal as they went there with present",
 }
 
