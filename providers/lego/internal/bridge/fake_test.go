@@ -27,7 +27,8 @@ func (f *fake) CleanUp(ctx context.Context, domain, token, _ string) error {
 	return f.cleanUp(ctx, domain, token)
 }
 
-func (f *fake) Timeout() (timeout, interval time.Duration) { return 90 * time.Second, 7 * time.Second }
+// Timeout knows one of its own, and has what all of lego has for the other.
+func (f *fake) Timeout() (timeout, interval time.Duration) { return 90 * time.Second, 2 * time.Second }
 
 // inTurn is a fake that cannot hold two values.
 type inTurn struct{ *fake }

@@ -117,7 +117,8 @@ type Info struct {
 	OneValuePerName bool
 	// Stateless is true where a new process can remove what an earlier one added.
 	Stateless bool
-	// PropagationTimeout and PropagationInterval are lego's own, zero where it has none.
+	// PropagationTimeout and PropagationInterval are what lego knows of the provider, zero where it only has
+	// the values that it uses everywhere.
 	PropagationTimeout, PropagationInterval time.Duration
 }
 
@@ -126,7 +127,13 @@ func (i *Instance) Info() Info {
 	_, known := stateless[i.code]
 	info := Info{OneValuePerName: i.sequential, Stateless: known}
 	if timed, is := i.provider.(challenge.ProviderTimeout); is {
-		info.PropagationTimeout, info.PropagationInterval = timed.Timeout()
+		timeout, interval := timed.Timeout()
+		if timeout != dns01.DefaultPropagationTimeout {
+			info.PropagationTimeout = timeout
+		}
+		if interval != dns01.DefaultPollingInterval {
+			info.PropagationInterval = interval
+		}
 	}
 	return info
 }

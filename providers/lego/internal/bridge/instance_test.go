@@ -74,7 +74,7 @@ func TestWhatStandsIsNotAddedTwiceAndWhatIsGoneNotRemovedTwice(t *testing.T) {
 
 func TestASecondValueWaitsWhereItWouldReplaceTheFirst(t *testing.T) {
 	instance := open(t, inTurn{&fake{present: works, cleanUp: works}})
-	if info := instance.Info(); !info.OneValuePerName || info.Stateless || info.PropagationTimeout != 90*time.Second {
+	if info := instance.Info(); !info.OneValuePerName || info.Stateless || info.PropagationTimeout != 90*time.Second || info.PropagationInterval != 0 {
 		t.Errorf("%+v", info)
 	}
 	one, two := record(owner, "one"), record(owner, "two")

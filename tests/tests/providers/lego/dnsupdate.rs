@@ -25,6 +25,7 @@ async fn one_value_stands_at_a_name_until_it_is_removed() {
         ("RFC2136_TSIG_SECRET", secret, true),
         ("RFC2136_TSIG_ALGORITHM", "hmac-sha256.", false),
         ("RFC2136_PROPAGATION_TIMEOUT", "90", false),
+        ("RFC2136_POLLING_INTERVAL", "5", false),
     ];
     let provider = lego("lego:rfc2136", "lego-bind", &values);
     let info = provider.info(LONG).await.expect("open");
@@ -32,7 +33,7 @@ async fn one_value_stands_at_a_name_until_it_is_removed() {
     assert!(info.needs_key_auth && info.stateless_remove && info.cancels && !info.concurrent);
     assert_eq!(
         (info.propagation_timeout_ms, info.propagation_interval_ms),
-        (90_000, 2_000)
+        (90_000, 5_000)
     );
 
     let (one, two) = (
