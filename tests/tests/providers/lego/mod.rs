@@ -3,6 +3,7 @@
 //! runtime works in the sandbox and that the host gets what the ABI promises.
 
 mod captured;
+mod daemon;
 mod description;
 mod dnsupdate;
 mod exec;
