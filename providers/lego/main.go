@@ -30,7 +30,7 @@ type opened struct {
 }
 
 //export legoOpen
-func legoOpen(host *C.dns01_host, id *C.char, options **C.dns01_option, count C.size_t, failure *C.dns01_result, out *C.uintptr_t) (status C.dns01_status) {
+func legoOpen(host *C.dns01_host, id *C.char, call *C.dns01_call, options **C.dns01_option, count C.size_t, failure *C.dns01_result, out *C.uintptr_t) (status C.dns01_status) {
 	defer barrier(&status, failure)
 	provider, known := described[C.GoString(id)]
 	if !known {
@@ -44,7 +44,7 @@ func legoOpen(host *C.dns01_host, id *C.char, options **C.dns01_option, count C.
 			Secret: option.flags&C.DNS01_OPT_SECRET != 0,
 		})
 	}
-	instance, refused := bridge.Open(provider, given, build)
+	instance, refused := bridge.Open(newCall(host, call), provider, given, build)
 	if refused != nil {
 		return fail(failure, *refused)
 	}

@@ -37,10 +37,9 @@ static dns01_status do_open(const dns01_host *host, const char *provider_id,
                             const dns01_option *const *options,
                             size_t option_count, dns01_result *error,
                             dns01_instance **out) {
-  (void)call;
   uintptr_t handle = 0;
   dns01_status status =
-      legoOpen((dns01_host *)host, (char *)provider_id,
+      legoOpen((dns01_host *)host, (char *)provider_id, (dns01_call *)call,
                (dns01_option **)options, option_count, error, &handle);
   if (status == DNS01_OK)
     *out = (dns01_instance *)handle;

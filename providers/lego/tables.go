@@ -57,7 +57,8 @@ func legoDescribe(host *C.dns01_host, plugin *C.dns01_plugin) (done C.int32_t) {
 	}
 	plugin.name = C.CString("lego")
 	plugin.version = C.CString(version + "+lego" + legoVersion())
-	plugin.license = C.CString("MIT")
+	// ours; lego's is MIT, and its client libraries have their own
+	plugin.license = C.CString("MIT OR Apache-2.0")
 	plugin.providers, plugin.provider_count = list(tables)
 	return 1
 }

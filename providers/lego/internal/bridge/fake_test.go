@@ -56,7 +56,7 @@ var example = catalog.Provider{Code: "example", Options: []catalog.Option{
 
 func open(t *testing.T, provider challenge.Provider, options ...Option) *Instance {
 	t.Helper()
-	instance, failure := Open(example, options, func(string) (challenge.Provider, error) { return provider, nil })
+	instance, failure := Open(calling(time.Minute), example, options, func(string) (challenge.Provider, error) { return provider, nil })
 	if failure != nil {
 		t.Fatal(failure.Message)
 	}

@@ -57,8 +57,9 @@ const (
 // Fates that are remembered; a process that reaches that many forgets those of records that do not stand.
 const remembered = 4096
 
-// Open makes an instance. The failure is what stands in the way.
-func Open(provider catalog.Provider, options []Option, factory Factory) (*Instance, *Outcome) {
+// Open makes an instance. The failure is what stands in the way. Some providers log in here already, so the time
+// of the call counts.
+func Open(call Call, provider catalog.Provider, options []Option, factory Factory) (*Instance, *Outcome) {
 	settings, err := sortOut(provider, options)
 	if err != nil {
 		return nil, &Outcome{Status: Config, Message: err.Error()}
@@ -74,9 +75,10 @@ func Open(provider catalog.Provider, options []Option, factory Factory) (*Instan
 	dns01.SetDefaultClient(dns01.NewClient(resolving))
 
 	var made challenge.Provider
-	err = guarded(context.Background(), func(context.Context) error {
-		var err error
-		made, err = factory(provider.Code)
+	runner := newRunner()
+	err = runner.run(call, func(context.Context) error {
+		provider, err := factory(provider.Code)
+		made = provider
 		return err
 	})
 	if err != nil {
@@ -90,7 +92,7 @@ func Open(provider catalog.Provider, options []Option, factory Factory) (*Instan
 		sequential: sequential,
 		settings:   settings,
 		mask:       mask,
-		runner:     newRunner(),
+		runner:     runner,
 		known:      map[key]fate{},
 	}, nil
 }
@@ -100,6 +102,8 @@ func refusal(code string, mask mask, err error) *Outcome {
 	class, native := classify(err)
 	var caught panicked
 	switch {
+	case errors.Is(err, errAbandoned):
+		class = Cancelled
 	case errors.As(err, &caught):
 		class = Internal
 	case native == 0 && class == Transient && !isNetwork(err):

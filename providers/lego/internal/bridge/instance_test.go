@@ -105,13 +105,13 @@ func TestAPanicIsAnAnswer(t *testing.T) {
 		Option{Key: "EXAMPLE_TOKEN", Value: "s3cret-token", Secret: true})
 	wants(t, instance.Present(calling(time.Minute), record(owner, "one")), Internal, "panic: *** at work")
 	wants(t, instance.Remove(calling(time.Minute), record(owner, "one")), OK, "")
-	_, failure := Open(example, nil, func(string) (challenge.Provider, error) { panic("at once") })
+	_, failure := Open(calling(time.Minute), example, nil, func(string) (challenge.Provider, error) { panic("at once") })
 	wants(t, *failure, Internal, "panic: at once")
 }
 
 func TestOptionsAreTheProcessEnvironmentWhileTheInstanceIsOpen(t *testing.T) {
 	seen := map[string]string{}
-	instance, failure := Open(example, []Option{
+	instance, failure := Open(calling(time.Minute), example, []Option{
 		{Key: "EXAMPLE_TOKEN", Value: "s3cret-token", Secret: true},
 		{Key: OptionProxy, Value: "http://127.0.0.1:3128"},
 		{Key: OptionCAFile, Value: "/etc/ssl/own.pem"},
@@ -139,7 +139,7 @@ func TestOptionsThatNobodyReadsAreRefused(t *testing.T) {
 		t.Helper()
 		described := example
 		described.Open = provider
-		_, failure := Open(described, options, func(string) (challenge.Provider, error) { return &fake{}, nil })
+		_, failure := Open(calling(time.Minute), described, options, func(string) (challenge.Provider, error) { return &fake{}, nil })
 		if failure == nil {
 			t.Fatalf("%v: accepted", options)
 		}
@@ -151,7 +151,7 @@ func TestOptionsThatNobodyReadsAreRefused(t *testing.T) {
 	refuse("its client reads OTHER_*", "`LEGO_DEBUG_DNS_API_HTTP_CLIENT` cannot be given", Option{Key: "LEGO_DEBUG_DNS_API_HTTP_CLIENT"})
 	described := example
 	described.Open = "its client reads OTHER_*"
-	instance, failure := Open(described, []Option{{Key: "OTHER_NAME", Value: "x"}}, func(string) (challenge.Provider, error) { return &fake{}, nil })
+	instance, failure := Open(calling(time.Minute), described, []Option{{Key: "OTHER_NAME", Value: "x"}}, func(string) (challenge.Provider, error) { return &fake{}, nil })
 	if failure != nil {
 		t.Fatal(failure.Message)
 	}
@@ -159,7 +159,7 @@ func TestOptionsThatNobodyReadsAreRefused(t *testing.T) {
 }
 
 func TestWhatLegoMissesIsAFaultOfTheConfiguration(t *testing.T) {
-	_, failure := Open(example, nil, func(string) (challenge.Provider, error) {
+	_, failure := Open(calling(time.Minute), example, nil, func(string) (challenge.Provider, error) {
 		return nil, errors.New("example: some credentials information are missing: EXAMPLE_TOKEN")
 	})
 	wants(t, *failure, Config, "lego:example: example: some credentials information are missing: EXAMPLE_TOKEN")

@@ -4,6 +4,8 @@ import (
 	"context"
 	"testing"
 	"time"
+
+	"github.com/go-acme/lego/v5/challenge"
 )
 
 // Rule C2.
@@ -56,4 +58,14 @@ func TestALateSuccessIsKnown(t *testing.T) {
 			t.Fatal("it is not known")
 		}
 	}
+}
+
+func TestAProviderThatLogsInForEverDoesNotOpen(t *testing.T) {
+	release := make(chan struct{})
+	defer close(release)
+	_, failure := Open(calling(100*time.Millisecond), example, nil, func(string) (challenge.Provider, error) {
+		<-release
+		return &fake{}, nil
+	})
+	wants(t, *failure, Cancelled, "lego:example: given up")
 }
