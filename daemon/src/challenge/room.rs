@@ -7,7 +7,7 @@ use std::{
 
 use tokio::time::{Instant, sleep};
 
-use super::{ChallengeError, Publisher};
+use super::{CLEAN_UP_TRIES, ChallengeError, Publisher};
 use crate::{
     store::Record,
     types::{DnsName, InstanceName},
@@ -59,12 +59,56 @@ impl Publisher {
     }
 }
 
-/// Other values that may stand at the name because they came earlier.
+/// Other values that may stand at the name because they came earlier. One whose removal was given up does not
+/// count: nobody takes it away any more, so the provider itself must say whether there is room beside it.
 fn standing_before<'a>(rows: &'a [Record], ours: &[&Record]) -> BTreeMap<&'a str, &'a Record> {
     let first = ours.iter().map(|row| row.id).min().unwrap_or(i64::MAX);
     let shared = |row: &Record| ours.iter().any(|own| own.record.value == row.record.value);
     rows.iter()
-        .filter(|row| row.id < first && !shared(row))
+        .filter(|row| row.id < first && !shared(row) && row.attempts < CLEAN_UP_TRIES)
         .map(|row| (row.record.value.as_str(), row))
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::{NewRecord, RecordPhase};
+
+    fn row(id: i64, value: &str, attempts: u32) -> Record {
+        let owner: DnsName = "_acme-challenge.a.test".parse().unwrap();
+        Record {
+            id,
+            certificate: "a".parse().unwrap(),
+            record: NewRecord {
+                instance: "dns".parse().unwrap(),
+                owner: owner.clone(),
+                zone: "a.test".parse().unwrap(),
+                value: value.into(),
+                identifier: "a.test".parse().unwrap(),
+                challenge_name: owner,
+                token: value.into(),
+                key_authorization: value.into(),
+            },
+            handle: String::new(),
+            phase: RecordPhase::Wanted,
+            attempts,
+            created_at: jiff::Timestamp::UNIX_EPOCH,
+            last_error: None,
+            shared: false,
+        }
+    }
+
+    #[test]
+    fn only_what_came_earlier_and_will_go_takes_room() {
+        let rows = [
+            row(1, "given-up", CLEAN_UP_TRIES),
+            row(2, "earlier", 3),
+            row(3, "ours", 0),
+            row(4, "later", 0),
+            row(1, "ours", 0),
+        ];
+        let standing = standing_before(&rows, &[&rows[2]]);
+        assert_eq!(standing.into_keys().collect::<Vec<_>>(), ["earlier"]);
+    }
 }

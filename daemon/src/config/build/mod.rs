@@ -146,7 +146,9 @@ pub(super) fn plugins(parts: Parts, findings: &mut Findings) -> Option<Plugins> 
         findings,
         descriptions: &NoDescriptions,
         presence: Presence::Checked,
-        inline_secrets: root.allow_inline_secrets.is_some_and(|raw::Flag(allowed)| allowed),
+        inline_secrets: root
+            .allow_inline_secrets
+            .is_some_and(|raw::Flag(allowed)| allowed),
     };
     let plugins = builder.plugins(&top.key("plugins"), root.plugins);
     let providers = builder.providers(providers, &plugins);
