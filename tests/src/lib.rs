@@ -3,6 +3,7 @@
 //! - [`dns`]: an authoritative DNS server that takes RFC 2136 updates;
 //! - [`ca`]: an ACME CA (RFC 8555) that validates through real DNS queries;
 //! - [`admin`]: an HTTP endpoint to watch and disturb both from another process;
+//! - [`acme_dns`], [`portal`]: the services that two providers write to, with faults;
 //! - [`bind`], [`pebble`]: guards around the real servers, for the truth that the lab cannot give;
 //! - [`daemon`]: a guard around the real daemon, with a configuration of its own;
 //! - [`tls_server`]: serves a live certificate and follows its switches.
@@ -12,6 +13,7 @@
 //!
 //! Only for tests: no access control, keys of a weak kind on request, faults on demand.
 
+pub mod acme_dns;
 pub mod admin;
 pub mod bind;
 pub mod ca;
@@ -20,5 +22,7 @@ pub mod daemon;
 pub mod dns;
 mod knobs;
 pub mod pebble;
+pub mod portal;
 pub mod process;
+pub mod service;
 pub mod tls_server;

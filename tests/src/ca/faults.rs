@@ -18,7 +18,7 @@ const FLUSH: Duration = Duration::from_millis(50);
 
 /// Marks an answer whose connection is to end without it.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Reset;
+pub(crate) struct Reset;
 
 /// What happens to one request.
 #[derive(Debug, Default)]

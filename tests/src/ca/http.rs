@@ -113,7 +113,7 @@ async fn around(State(site): State<Site>, request: Request, next: Next) -> Respo
 }
 
 /// TLS 1.2 and 1.3 as Mozilla's "intermediate" profile has them.
-pub(super) fn acceptor(identity: &ServerIdentity) -> Result<SslAcceptor, ErrorStack> {
+pub(crate) fn acceptor(identity: &ServerIdentity) -> Result<SslAcceptor, ErrorStack> {
     let mut builder = SslAcceptor::mozilla_intermediate_v5(SslMethod::tls())?;
     builder.set_certificate(&*X509::from_pem(identity.certificate_pem.as_bytes())?)?;
     builder.set_private_key(&*PKey::private_key_from_pem(identity.key_pem.as_bytes())?)?;
@@ -152,7 +152,7 @@ pub(super) async fn serve(
     Ok(addr)
 }
 
-async fn connection(stream: TcpStream, tls: Option<SslAcceptor>, router: Router) {
+pub(crate) async fn connection(stream: TcpStream, tls: Option<SslAcceptor>, router: Router) {
     let _ = stream.set_nodelay(true);
     let Some(tls) = tls else {
         return speak(stream, router).await;

@@ -32,6 +32,8 @@ mod state;
 mod vantage;
 
 pub use endpoint::Endpoint;
+pub(crate) use faults::Reset;
+pub(crate) use http::{acceptor, connection};
 pub use knobs::{CaKnobs, Fault, FaultRule, NameProblem, NameStage, Phase, When};
 pub use ledger::{Counts, IssuedCertificate, RequestSeen, ValidationSeen};
 pub use problem::{Problem, ProblemType, Subproblem};

@@ -1,0 +1,113 @@
+//! Small HTTP services of the lab: a router on a free port of loopback, with faults for every request.
+
+use std::io;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::extract::{Request, State};
+use axum::middleware::{self, Next};
+use axum::response::{IntoResponse, Response};
+use hyper::{StatusCode, header};
+use tokio::net::TcpListener;
+use tokio_util::sync::{CancellationToken, DropGuard};
+
+use crate::ca::{Reset, ServerIdentity, acceptor, connection};
+use crate::knobs::KnobCell;
+
+/// What goes wrong with the next requests.
+#[derive(Clone, Debug, Default)]
+pub enum HttpFault {
+    /// Nothing.
+    #[default]
+    None,
+    /// This status with this body, and nothing is done.
+    Answer(u16, String),
+    /// As [`HttpFault::Answer`] with 429 and a Retry-After.
+    RateLimited(u64),
+    /// A page that is not what was asked for, as success; nothing is done.
+    Page,
+    /// It takes this long before anything is done.
+    Delay(Duration),
+    /// The connection ends before anything is done.
+    Reset,
+    /// It is done, and the connection ends without the answer.
+    LoseAnswer,
+}
+
+/// A running service; dropping it stops it.
+#[derive(Debug)]
+pub(crate) struct Service {
+    url: String,
+    _stop: DropGuard,
+}
+
+impl Service {
+    /// Serves `router` by HTTP, or by HTTPS as `identity`.
+    pub(crate) async fn start(
+        router: Router,
+        faults: Arc<KnobCell<HttpFault>>,
+        identity: Option<&ServerIdentity>,
+    ) -> io::Result<Self> {
+        let tls = identity.map(acceptor).transpose()?;
+        let listener = TcpListener::bind(SocketAddr::from((Ipv4Addr::LOCALHOST, 0))).await?;
+        let scheme = if tls.is_some() { "https" } else { "http" };
+        let url = format!("{scheme}://{}", listener.local_addr()?);
+        let router = router.layer(middleware::from_fn_with_state(faults, around));
+        let stop = CancellationToken::new();
+        let stopped = stop.clone();
+        tokio::spawn(async move {
+            loop {
+                let accepted = tokio::select! {
+                    () = stopped.cancelled() => return,
+                    accepted = listener.accept() => accepted,
+                };
+                let Ok((stream, _)) = accepted else { continue };
+                let (served, stopped) = (connection(stream, tls.clone(), router.clone()), stopped.clone());
+                tokio::spawn(async move {
+                    tokio::select! {
+                        () = stopped.cancelled() => {}
+                        () = served => {}
+                    }
+                });
+            }
+        });
+        Ok(Service {
+            url,
+            _stop: stop.drop_guard(),
+        })
+    }
+
+    /// Where it is, without a path.
+    pub(crate) fn url(&self) -> &str {
+        &self.url
+    }
+}
+
+async fn around(State(faults): State<Arc<KnobCell<HttpFault>>>, request: Request, next: Next) -> Response {
+    let reset = |mut answer: Response| {
+        answer.extensions_mut().insert(Reset);
+        answer
+    };
+    match faults.current() {
+        HttpFault::None => next.run(request).await,
+        HttpFault::Answer(status, body) => {
+            let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+            (status, body).into_response()
+        }
+        HttpFault::RateLimited(seconds) => (
+            StatusCode::TOO_MANY_REQUESTS,
+            [(header::RETRY_AFTER, seconds.to_string())],
+            "slow down",
+        )
+            .into_response(),
+        HttpFault::Page => axum::response::Html("<html>\n<h1>Welcome</h1>").into_response(),
+        HttpFault::Delay(time) => {
+            tokio::time::sleep(time).await;
+            next.run(request).await
+        }
+        HttpFault::Reset => reset(StatusCode::OK.into_response()),
+        HttpFault::LoseAnswer => reset(next.run(request).await),
+    }
+}
