@@ -6,6 +6,8 @@
     reason = "a test that cannot go on says where"
 )]
 
+mod acme_dns;
+mod httpreq;
 mod instance;
 mod lego;
 mod rfc2136;
