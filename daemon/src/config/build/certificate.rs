@@ -65,7 +65,7 @@ impl Problem for CertificateProblem {
                 "Let's Encrypt refuses an order that holds both; remove `{name}`"
             )),
             CertificateProblem::NoProvider(name) => Some(format!(
-                "add `{name}` or a parent of it to the `zones` of a provider"
+                "add `{name}` or a parent of it to the `zones` of a provider;\nif its `_acme-challenge` is a CNAME into another zone, that zone as well"
             )),
             CertificateProblem::NoSuchCa { near: Some(near), .. }
             | CertificateProblem::KeyType { near: Some(near), .. } => Some(format!("did you mean `{near}`?")),
