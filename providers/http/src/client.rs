@@ -146,21 +146,24 @@ impl Client {
         if !self.plain.permits(request.url()) {
             return Err(Error::Insecure { host });
         }
-        match self
-            .runtime
-            .run(call, self.timeout, self.exchange(request, &host))
-        {
+        match self.runtime.run(call, self.timeout, self.exchange(request)) {
             Ok(done) => done,
             Err(Stopped::Cancelled) => Err(Error::Cancelled),
             Err(Stopped::Limit(after)) => Err(Error::Timeout { host, after }),
         }
     }
 
-    async fn exchange(&self, request: reqwest::Request, host: &str) -> Result<Answer, Error> {
-        let network = |error| Error::network(host, self.timeout, &error);
+    /// Sends a request on behalf of a library that has a future polled. It is bounded by
+    /// whoever polls it, with [`Runtime::run`] say, and goes wherever the library wants it to.
+    ///
+    /// # Errors
+    /// As [`Client::send`], but never [`Error::Cancelled`] or [`Error::Insecure`].
+    pub async fn exchange(&self, request: reqwest::Request) -> Result<Answer, Error> {
+        let host = host_of(request.url());
+        let network = |error| Error::network(&host, self.timeout, &error);
         let mut response = self.http.execute(request).await.map_err(network)?;
         let too_large = || Error::TooLarge {
-            host: host.to_owned(),
+            host: host.clone(),
             limit: self.max_body,
         };
         let announced = response.content_length().unwrap_or(0);
@@ -175,7 +178,7 @@ impl Client {
             body.extend_from_slice(&chunk);
         }
         Ok(Answer::new(
-            host,
+            &host,
             response.status(),
             std::mem::take(response.headers_mut()),
             body,
