@@ -5,6 +5,7 @@
 //! - [`admin`]: an HTTP endpoint to watch and disturb both from another process;
 //! - [`acme_dns`], [`portal`]: the services that two providers write to, with faults;
 //! - [`bind`], [`pebble`]: guards around the real servers, for the truth that the lab cannot give;
+//! - [`moto`]: a guard around the stand-in for AWS;
 //! - [`daemon`]: a guard around the real daemon, with a configuration of its own;
 //! - [`tls_server`]: serves a live certificate and follows its switches.
 //!
@@ -21,6 +22,7 @@ mod clock;
 pub mod daemon;
 pub mod dns;
 mod knobs;
+pub mod moto;
 pub mod pebble;
 pub mod portal;
 pub mod process;
