@@ -11,3 +11,4 @@ mod httpreq;
 mod instance;
 mod lego;
 mod rfc2136;
+mod route53;
