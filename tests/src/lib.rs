@@ -6,6 +6,7 @@
 //! - [`acme_dns`], [`portal`]: the services that two providers write to, with faults;
 //! - [`bind`], [`pebble`]: guards around the real servers, for the truth that the lab cannot give;
 //! - [`moto`]: a guard around the stand-in for AWS;
+//! - [`cloudflare`]: a strict double of Cloudflare's API;
 //! - [`daemon`]: a guard around the real daemon, with a configuration of its own;
 //! - [`tls_server`]: serves a live certificate and follows its switches.
 //!
@@ -19,6 +20,7 @@ pub mod admin;
 pub mod bind;
 pub mod ca;
 mod clock;
+pub mod cloudflare;
 pub mod daemon;
 pub mod dns;
 mod knobs;

@@ -1,0 +1,194 @@
+//! A strict double of the part of Cloudflare's API that changes DNS records.
+//!
+//! It keeps zones, records and tokens, validates every request down to unknown fields, and answers with
+//! Cloudflare's own codes and words. Where the real API is lenient or its limit is not known, it is the
+//! stricter of the two. `tests/lab_cloudflare.rs` shows that it serves Cloudflare's own Python SDK unchanged.
+//!
+//! Records are kept as given: TXT content with or without quotes, as the real API does.
+
+mod answer;
+mod batch;
+mod filter;
+mod http;
+mod knobs;
+mod record;
+mod records;
+mod token;
+mod zone;
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use parking_lot::Mutex;
+use tokio::task::JoinHandle;
+
+use crate::knobs::KnobCell;
+
+pub use knobs::{Fault, Knobs, RateLimit};
+pub use record::Record;
+pub use token::{Rights, Token, TokenStatus};
+pub use zone::{Plan, Zone};
+
+use record::new_id;
+
+/// A running double. It ends when dropped.
+#[derive(Debug)]
+pub struct Cloudflare {
+    shared: Arc<Shared>,
+    addr: SocketAddr,
+    serving: JoinHandle<()>,
+}
+
+/// What requests see.
+#[derive(Debug, Default)]
+struct Shared {
+    state: Mutex<State>,
+    knobs: KnobCell<Knobs>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    zones: Vec<Zone>,
+    tokens: Vec<Token>,
+    requests: Vec<RequestSeen>,
+}
+
+/// A request that was answered.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct RequestSeen {
+    /// `GET`, `POST`, ..
+    pub method: String,
+    /// Path and query below `/client/v4`.
+    pub target: String,
+    /// Status of the answer.
+    pub status: u16,
+    /// Who sent it, by its own words.
+    pub user_agent: String,
+}
+
+impl Cloudflare {
+    /// Starts one on a free port of 127.0.0.1.
+    ///
+    /// # Errors
+    /// No port is left.
+    pub async fn start() -> std::io::Result<Self> {
+        Self::start_on("127.0.0.1:0").await
+    }
+
+    /// Starts one on this address.
+    ///
+    /// # Errors
+    /// The address cannot be bound.
+    pub async fn start_on(listen: &str) -> std::io::Result<Self> {
+        let listener = tokio::net::TcpListener::bind(listen).await?;
+        let addr = listener.local_addr()?;
+        let shared = Arc::new(Shared::default());
+        let router = http::router(shared.clone());
+        let serving = tokio::spawn(async move {
+            // ends with the task; nothing else ends it
+            let _ = axum::serve(listener, router).await;
+        });
+        Ok(Self {
+            shared,
+            addr,
+            serving,
+        })
+    }
+
+    /// What a client is configured with.
+    pub fn base_url(&self) -> String {
+        format!("http://{}/client/v4", self.addr)
+    }
+
+    /// Its address.
+    pub fn addr(&self) -> SocketAddr {
+        self.addr
+    }
+
+    /// An active zone of the Free plan, without records. Gives its id.
+    pub fn add_zone(&self, name: &str) -> String {
+        self.add_zone_as(name, "active", Plan::Free)
+    }
+
+    /// A zone in any state. Gives its id.
+    pub fn add_zone_as(&self, name: &str, status: &str, plan: Plan) -> String {
+        let zone = Zone::new(name, status, plan);
+        let id = zone.id.clone();
+        self.shared.state.lock().zones.push(zone);
+        id
+    }
+
+    /// Registers a token. Gives its secret, 40 characters.
+    pub fn add_token(&self, rights: Rights) -> String {
+        self.add_token_as(rights, TokenStatus::Active, false)
+    }
+
+    /// A token in any state; one of an account is not known to `user/tokens/verify`.
+    pub fn add_token_as(&self, rights: Rights, status: TokenStatus, of_account: bool) -> String {
+        let token = Token::new(rights, status, of_account);
+        let secret = token.secret.clone();
+        self.shared.state.lock().tokens.push(token);
+        secret
+    }
+
+    /// A record that somebody else made. Gives its id.
+    ///
+    /// # Panics
+    /// If there is no such zone.
+    pub fn add_record(&self, zone: &str, kind: &str, name: &str, content: &str) -> String {
+        let record = Record::foreign(kind, name, content);
+        let id = record.id.clone();
+        let mut state = self.shared.state.lock();
+        let zone = state.zones.iter_mut().find(|it| it.id == zone);
+        zone.expect("a zone of this double").records.push(record);
+        id
+    }
+
+    /// Gives every record of a zone another id, as an import of the zone does.
+    pub fn renumber(&self, zone: &str) {
+        let mut state = self.shared.state.lock();
+        for zone in state.zones.iter_mut().filter(|it| it.id == zone) {
+            zone.records.iter_mut().for_each(|record| record.id = new_id());
+        }
+    }
+
+    /// All records of a zone, oldest first.
+    pub fn records(&self, zone: &str) -> Vec<Record> {
+        let state = self.shared.state.lock();
+        let zone = state.zones.iter().find(|it| it.id == zone);
+        zone.map(|zone| zone.records.clone()).unwrap_or_default()
+    }
+
+    /// TXT values at a name in any zone as DNS would serve them, sorted.
+    pub fn txt(&self, name: &str) -> Vec<String> {
+        let state = self.shared.state.lock();
+        let records = state.zones.iter().flat_map(|zone| &zone.records);
+        let mut values: Vec<String> = records
+            .filter(|record| record.kind == "TXT" && record.name == name)
+            .map(|record| record::served(&record.content))
+            .collect();
+        values.sort();
+        values
+    }
+
+    /// Every request so far, in order.
+    pub fn requests(&self) -> Vec<RequestSeen> {
+        self.shared.state.lock().requests.clone()
+    }
+
+    /// Forgets the requests so far.
+    pub fn forget_requests(&self) {
+        self.shared.state.lock().requests.clear();
+    }
+
+    /// Faults and habits.
+    pub fn knobs(&self) -> &KnobCell<Knobs> {
+        &self.shared.knobs
+    }
+}
+
+impl Drop for Cloudflare {
+    fn drop(&mut self) {
+        self.serving.abort();
+    }
+}
