@@ -152,6 +152,18 @@ impl Cloudflare {
         }
     }
 
+    /// Changes the content of a record under its id, as a person in the dashboard does.
+    pub fn edit(&self, zone: &str, record: &str, content: &str) {
+        let mut state = self.shared.state.lock();
+        let zones = state.zones.iter_mut().filter(|it| it.id == zone);
+        for record in zones
+            .flat_map(|zone| &mut zone.records)
+            .filter(|it| it.id == record)
+        {
+            record.content = content.to_owned();
+        }
+    }
+
     /// All records of a zone, oldest first.
     pub fn records(&self, zone: &str) -> Vec<Record> {
         let state = self.shared.state.lock();

@@ -7,6 +7,7 @@
 )]
 
 mod acme_dns;
+mod cloudflare;
 mod httpreq;
 mod instance;
 mod lego;
