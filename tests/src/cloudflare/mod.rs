@@ -11,17 +11,20 @@ mod batch;
 mod filter;
 mod http;
 mod knobs;
+mod listener;
 mod record;
 mod records;
 mod token;
 mod zone;
 
-use std::net::SocketAddr;
+use std::io;
 use std::sync::Arc;
 
 use parking_lot::Mutex;
+use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
+use crate::ca::ServerIdentity;
 use crate::knobs::KnobCell;
 
 pub use knobs::{Fault, Knobs, RateLimit};
@@ -29,13 +32,14 @@ pub use record::Record;
 pub use token::{Rights, Token, TokenStatus};
 pub use zone::{Plan, Zone};
 
+use listener::TlsListener;
 use record::new_id;
 
 /// A running double. It ends when dropped.
 #[derive(Debug)]
 pub struct Cloudflare {
     shared: Arc<Shared>,
-    addr: SocketAddr,
+    base: String,
     serving: JoinHandle<()>,
 }
 
@@ -71,7 +75,7 @@ impl Cloudflare {
     ///
     /// # Errors
     /// No port is left.
-    pub async fn start() -> std::io::Result<Self> {
+    pub async fn start() -> io::Result<Self> {
         Self::start_on("127.0.0.1:0").await
     }
 
@@ -79,30 +83,42 @@ impl Cloudflare {
     ///
     /// # Errors
     /// The address cannot be bound.
-    pub async fn start_on(listen: &str) -> std::io::Result<Self> {
-        let listener = tokio::net::TcpListener::bind(listen).await?;
-        let addr = listener.local_addr()?;
+    pub async fn start_on(listen: &str) -> io::Result<Self> {
+        let listener = TcpListener::bind(listen).await?;
+        let base = format!("http://{}/client/v4", listener.local_addr()?);
+        Ok(Self::serve(listener, base))
+    }
+
+    /// Starts one that speaks TLS, as `localhost`.
+    ///
+    /// # Errors
+    /// No port is left, or OpenSSL refuses the identity.
+    pub async fn start_tls(identity: &ServerIdentity) -> io::Result<Self> {
+        let listener = TcpListener::bind("127.0.0.1:0").await?;
+        let base = format!("https://localhost:{}/client/v4", listener.local_addr()?.port());
+        Ok(Self::serve(TlsListener::new(listener, identity)?, base))
+    }
+
+    fn serve<L: axum::serve::Listener>(listener: L, base: String) -> Self
+    where
+        L::Addr: std::fmt::Debug,
+    {
         let shared = Arc::new(Shared::default());
         let router = http::router(shared.clone());
         let serving = tokio::spawn(async move {
             // ends with the task; nothing else ends it
             let _ = axum::serve(listener, router).await;
         });
-        Ok(Self {
+        Self {
             shared,
-            addr,
+            base,
             serving,
-        })
+        }
     }
 
     /// What a client is configured with.
     pub fn base_url(&self) -> String {
-        format!("http://{}/client/v4", self.addr)
-    }
-
-    /// Its address.
-    pub fn addr(&self) -> SocketAddr {
-        self.addr
+        self.base.clone()
     }
 
     /// An active zone of the Free plan, without records. Gives its id.

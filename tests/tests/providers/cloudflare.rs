@@ -1,5 +1,6 @@
 //! cloudflare in its sandbox, against the lab's double, which serves Cloudflare's own SDK too.
 
+mod reach;
 mod records;
 mod refusals;
 mod secrecy;
@@ -19,7 +20,10 @@ struct Scene {
 
 impl Scene {
     async fn start() -> Self {
-        let double = Cloudflare::start().await.expect("a port");
+        Self::around(Cloudflare::start().await.expect("a port"))
+    }
+
+    fn around(double: Cloudflare) -> Self {
         let zone = double.add_zone("example.test");
         let token = double.add_token(Rights {
             dns_edit: true,
@@ -39,6 +43,14 @@ impl Scene {
         let mut values = vec![("api-token", token, true), ("base-url", base.as_str(), false)];
         values.extend(options.iter().map(|(key, value)| (*key, *value, false)));
         instance("cloudflare", &values)
+    }
+
+    /// A provider that looks for the API elsewhere.
+    fn provider_at(&self, base: &str) -> Instance {
+        instance(
+            "cloudflare",
+            &[("api-token", &self.token, true), ("base-url", base, false)],
+        )
     }
 
     /// What was asked since the last look: method, and path without the query.

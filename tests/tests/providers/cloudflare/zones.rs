@@ -1,12 +1,10 @@
 //! Which zone a name is in: as configured, or as the token sees it.
 
 use dns01d::plugin::{FailureClass, ProviderClient as _};
-use lab::cloudflare::{Cloudflare, Plan, Rights};
+use lab::cloudflare::{Plan, Rights};
 
 use super::{Scene, failure, hinted};
 use crate::instance::{LONG, present, record, remove};
-
-const NAME: &str = "_acme-challenge.example.test";
 
 #[tokio::test]
 async fn a_zone_is_found_by_the_hint_or_else_by_walking_up() {
@@ -108,19 +106,4 @@ async fn of_two_zones_of_one_name_the_active_one_counts_and_one_that_is_not_serv
     let refused = failure(provider.present(&[record("waiting.test", "value")], LONG).await);
     assert_eq!(refused.class, FailureClass::ZoneNotFound);
     assert!(refused.message.contains("pending"), "{}", refused.message);
-}
-
-#[tokio::test]
-async fn an_ipv6_only_service_is_as_good() {
-    let double = Cloudflare::start_on("[::1]:0").await.expect("IPv6 on loopback");
-    let zone = double.add_zone("example.test");
-    let token = double.add_token(Rights {
-        dns_edit: true,
-        zone_read: true,
-        ..Rights::default()
-    });
-    let scene = Scene { double, zone, token };
-    assert!(scene.double.base_url().starts_with("http://[::1]:"));
-    present(&scene.provider(&[]), &[record("example.test", "six")]).await;
-    assert_eq!(scene.double.txt(NAME), ["six"]);
 }
