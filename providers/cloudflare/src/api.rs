@@ -11,12 +11,14 @@ use tokio::time::Instant;
 use url::Url;
 
 use crate::error::{Error, Refusal};
-use crate::pacer::Pacer;
+use crate::pacer::{Pacer, spent};
 
 /// Longest wait for a turn; with a longer one the call is better tried again later.
 const PATIENCE: Duration = Duration::from_secs(5);
 /// Characters of Cloudflare's words that an operator sees of each reason.
 const WORDS: usize = 200;
+
+const RATELIMIT: &str = "ratelimit";
 
 /// The API with its token.
 #[derive(Debug)]
@@ -109,6 +111,13 @@ impl Api {
         if answer.status() == StatusCode::TOO_MANY_REQUESTS {
             let wait = self.pacer.block(Instant::now(), answer.retry_after());
             return Err(Error::Limit { wait });
+        }
+        let count = answer
+            .headers()
+            .get(RATELIMIT)
+            .and_then(|count| count.to_str().ok());
+        if let Some(wait) = count.and_then(spent) {
+            self.pacer.block(Instant::now(), Some(wait));
         }
         if answer.status().is_success() {
             let envelope: Envelope<T> = answer.json()?;

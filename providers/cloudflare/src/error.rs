@@ -23,8 +23,8 @@ pub enum Error {
     },
     /// Cloudflare's limit is reached, or would be.
     #[error(
-        "Cloudflare allows 1200 requests in five minutes to all tokens of a user together, and that many were \
-         made; the next is welcome in {} s", .wait.as_secs()
+        "Cloudflare allows 1200 requests in five minutes to all tokens of a user together, and about as many \
+         were made; the next is welcome in {} s", .wait.as_secs_f32().ceil()
     )]
     Limit {
         /// How long to wait.

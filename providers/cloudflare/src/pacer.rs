@@ -72,6 +72,21 @@ impl Pacer {
     }
 }
 
+/// How long to send nothing, where Cloudflare's count says that nothing is left:
+/// `"default";r=50;t=30`, requests and seconds until there are more, of each limit
+/// (draft-ietf-httpapi-ratelimit-headers). It counts what others send too.
+pub(crate) fn spent(ratelimit: &str) -> Option<Duration> {
+    let limits = ratelimit.split(',').filter_map(|limit| {
+        let number = |name: &str| {
+            let mut parameters = limit.split(';').map(str::trim);
+            parameters.find_map(|it| it.strip_prefix(name)?.parse::<u32>().ok())
+        };
+        let (left, seconds) = (number("r=")?, number("t=")?);
+        (left == 0).then(|| Duration::from_secs(seconds.into()).min(SPAN))
+    });
+    limits.max()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -106,6 +121,21 @@ mod tests {
         assert_eq!(pacer.take(start + seconds(4)), Err(seconds(3)));
         assert_eq!(pacer.take(start + seconds(7)), Ok(()));
         assert_eq!(pacer.block(start, None), SPAN);
+    }
+
+    #[test]
+    fn cloudflares_own_count_is_heeded_before_it_refuses() {
+        for (header, wait) in [
+            ("\"default\";r=50;t=30", None),
+            ("\"default\";r=1;t=30", None),
+            ("\"burst\";r=0;t=2, \"default\";r=0;t=200", Some(200)),
+            ("\"default\"; r=0; t=999999", Some(300)),
+            ("\"default\";r=0", None),
+            ("r=-1;t=x", None),
+            ("", None),
+        ] {
+            assert_eq!(spent(header), wait.map(seconds), "{header}");
+        }
     }
 
     #[test]

@@ -10,7 +10,7 @@ use axum::response::{Html, IntoResponse, Response};
 use axum::routing::{get, post};
 
 use super::answer::{Answer, Refusal};
-use super::knobs::Fault;
+use super::knobs::{Fault, RateLimit};
 use super::{RequestSeen, Shared, batch, records, token, zone};
 
 /// Where the API begins.
@@ -118,10 +118,7 @@ async fn around(State(shared): State<Arc<Shared>>, mut request: Request, next: N
             }
         }
     };
-    answer.headers_mut().insert(
-        "ratelimit-policy",
-        HeaderValue::from_static("\"default\";q=1200;w=300"),
-    );
+    count(&mut answer, shared.knobs.current().rate_limit);
     let seen = RequestSeen {
         method,
         target,
@@ -130,6 +127,19 @@ async fn around(State(shared): State<Arc<Shared>>, mut request: Request, next: N
     };
     shared.state.lock().requests.push(seen);
     answer
+}
+
+/// What is left, as every answer of the real API says it.
+fn count(answer: &mut Response, limit: Option<RateLimit>) {
+    let (left, seconds) = limit.map_or((1_199, 300), |limit| {
+        (limit.left, limit.retry_after.unwrap_or(300))
+    });
+    let headers = answer.headers_mut();
+    let policy = HeaderValue::from_static("\"default\";q=1200;w=300");
+    headers.insert("ratelimit-policy", policy);
+    if let Ok(left) = HeaderValue::try_from(format!("\"default\";r={left};t={seconds}")) {
+        headers.insert("ratelimit", left);
+    }
 }
 
 fn too_many(retry_after: Option<u64>) -> Response {

@@ -128,6 +128,34 @@ async fn after_a_429_nothing_is_sent_before_it_is_welcome() {
 }
 
 #[tokio::test]
+async fn what_others_spent_counts_before_cloudflare_refuses() {
+    let scene = Scene::start().await;
+    let provider = scene.provider(&[("zone", &scene.zone)]);
+    let limit = RateLimit {
+        left: 2,
+        retry_after: Some(60),
+    };
+    scene
+        .double
+        .knobs()
+        .update(|knobs| knobs.rate_limit = Some(limit));
+    for at in 0..2 {
+        present(&provider, &[record("example.test", &format!("{at}"))]).await;
+    }
+    let refused = failure(provider.present(&[record("example.test", "2")], LONG).await);
+    assert_eq!(refused.class, FailureClass::RateLimited);
+    assert!(
+        refused
+            .retry_after
+            .is_some_and(|wait| wait > Duration::from_secs(50)),
+        "{refused:?}"
+    );
+    let seen = scene.double.requests();
+    assert_eq!(seen.len(), 2, "the third was not sent");
+    assert!(seen.iter().all(|seen| seen.status == 200));
+}
+
+#[tokio::test]
 async fn a_429_without_a_word_of_how_long_is_five_minutes() {
     let scene = Scene::start().await;
     let provider = scene.provider(&[("zone", &scene.zone)]);
