@@ -128,6 +128,7 @@ impl Refusal {
         match (known, self.status) {
             (Some(reason), _) => reason,
             (None, 401 | 403) => Reason::Auth,
+            (None, 400 | 404) if self.reasons.iter().any(|(code, _)| *code == 1001) => Reason::Zone,
             (None, 405) => Reason::NoRoute,
             (None, 408 | 425) => Reason::Trouble,
             (None, _) => Reason::Invalid,
@@ -271,6 +272,7 @@ mod tests {
             (400, &[6003, 6111], Class::Auth, "6111"),
             (401, &[1000], Class::Auth, "wrong or has run out"),
             (405, &[10000], Class::Auth, "wrong or has run out"),
+            (404, &[1001], Class::ZoneNotFound, "correct `zone`"),
             (404, &[1003], Class::ZoneNotFound, "correct `zone`"),
             (400, &[7003, 7000], Class::ZoneNotFound, "correct `zone`"),
             (400, &[7000], Class::Config, "7000"),

@@ -42,7 +42,7 @@ pub(super) fn json_body<T: DeserializeOwned>(headers: &HeaderMap, body: &[u8]) -
     let kind = headers
         .get(header::CONTENT_TYPE)
         .and_then(|value| value.to_str().ok());
-    if !kind.is_some_and(|kind| kind.split(';').next() == Some("application/json")) {
+    if kind.and_then(|kind| kind.split(';').next()) != Some("application/json") {
         return Err(Refusal::schema("Content-type must be application/json."));
     }
     let value: Value = serde_json::from_slice(body)

@@ -3,6 +3,7 @@
 mod reach;
 mod records;
 mod refusals;
+mod removal;
 mod secrecy;
 mod zones;
 
