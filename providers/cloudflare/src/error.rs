@@ -170,8 +170,8 @@ impl std::fmt::Display for Refusal {
 fn advice(refusal: &Refusal) -> String {
     match refusal.reason() {
         Reason::Auth if refusal.status == 403 => {
-            ": the token is not allowed this: it needs DNS:Edit on the zone, and Zone:Read where the zone is to \
-             be found by name; a token may also be limited to addresses and to a time"
+            ": the token is not allowed this, or not known there: it needs DNS:Edit on the zone, and Zone:Read \
+             where the zone is to be found by name; a token may also be limited to addresses and to a time"
         }
         Reason::Auth => {
             ": the API token is wrong or has run out: compare it (My Profile, API Tokens); an account's token \
@@ -220,6 +220,12 @@ impl Error {
             Self::Refused { refusal, .. } => Some(refusal.reason()),
             _ => None,
         }
+    }
+
+    /// Cloudflare does not know the token, or does not take it from here.
+    pub(crate) fn is_unknown_token(&self) -> bool {
+        const UNKNOWN: i64 = 9109;
+        matches!(self, Self::Refused { refusal, .. } if refusal.reasons.iter().any(|(code, _)| *code == UNKNOWN))
     }
 
     /// Nothing that follows in this call could go better.

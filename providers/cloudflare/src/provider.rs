@@ -203,9 +203,15 @@ impl Cloudflare {
             }
             Ok(status) => Err(Error::Token { status }),
             // a token of the account, not of a user, is not known there: see whether it works
-            Err(error) if matches!(error.reason(), Some(Reason::Auth | Reason::Invalid)) => {
-                self.check_account_token(call)?;
-                Ok("the API token works; it is an account's, whose state is not shown".to_owned())
+            Err(unknown) if matches!(unknown.reason(), Some(Reason::Auth | Reason::Invalid)) => {
+                match self.check_account_token(call) {
+                    Ok(()) => {
+                        Ok("the API token works; it is an account's, whose state is not shown".to_owned())
+                    }
+                    // not known anywhere: what `verify` said is clearer
+                    Err(error) if error.is_unknown_token() => Err(unknown),
+                    Err(error) => Err(error),
+                }
             }
             Err(error) => Err(error),
         }

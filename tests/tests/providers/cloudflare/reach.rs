@@ -1,11 +1,13 @@
 //! How the service is reached from inside the sandbox: names, TLS, IPv6.
 
-use dns01d::plugin::{FailureClass, ProviderClient as _};
+use std::sync::Arc;
+
+use dns01d::plugin::{FailureClass, MemoryState, ProviderClient as _};
 use lab::ca::ServerIdentity;
 use lab::cloudflare::Cloudflare;
 
 use super::{Scene, failure};
-use crate::instance::{LONG, present, record};
+use crate::instance::{LONG, instance, instance_with, present, record};
 
 const NAME: &str = "_acme-challenge.example.test";
 
@@ -49,5 +51,41 @@ async fn what_cannot_be_reached_is_named() {
         failed.message.starts_with("api.invalid has no address"),
         "{}",
         failed.message
+    );
+}
+#[tokio::test]
+async fn a_proxy_is_used_by_option_or_by_a_variable_that_the_instance_lists() {
+    let scene = Scene::start().await;
+    let proxy = scene.double.base_url().replace("/client/v4", "");
+    // nobody is there: only the proxy can have answered
+    let base = "http://127.0.0.1:9/client/v4";
+    let values = [
+        ("api-token", scene.token.as_str(), true),
+        ("base-url", base, false),
+    ];
+    let mut by_option = values.to_vec();
+    by_option.push(("proxy", &proxy, false));
+    present(
+        &instance("cloudflare", &by_option),
+        &[record("example.test", "option")],
+    )
+    .await;
+
+    let state = Arc::new(MemoryState::default());
+    let by_variable = instance_with("cloudflare", &values, state, |options| {
+        options.environment.insert("HTTP_PROXY".to_owned(), proxy);
+    });
+    present(&by_variable, &[record("example.test", "variable")]).await;
+    assert_eq!(scene.double.txt(NAME), ["option", "variable"]);
+
+    let by_none = failure(
+        instance("cloudflare", &values)
+            .present(&[record("example.test", "v")], LONG)
+            .await,
+    );
+    assert!(
+        by_none.message.starts_with("cannot connect to 127.0.0.1:9"),
+        "{}",
+        by_none.message
     );
 }
