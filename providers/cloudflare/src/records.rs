@@ -163,9 +163,8 @@ impl Records {
             pages = reply.pages;
             page += 1;
         }
-        // an API that does not know the filter would give others too; one with letters
-        // beyond ASCII may come back in either form
-        held.retain(|held: &Held| held.name.eq_ignore_ascii_case(fqdn) || !held.name.is_ascii());
+        // an API that does not know the filter would give others too
+        held.retain(|held: &Held| held.is_at(fqdn));
         Ok(held)
     }
 
@@ -197,6 +196,11 @@ impl Records {
 }
 
 impl Held {
+    /// Whether it may be at this name: one with letters beyond ASCII comes in either form.
+    pub(crate) fn is_at(&self, fqdn: &str) -> bool {
+        self.name.eq_ignore_ascii_case(fqdn) || !self.name.is_ascii()
+    }
+
     /// Whether it is a record of this value.
     pub(crate) fn means(&self, value: &str) -> bool {
         txt::means(&self.content, value)

@@ -75,6 +75,9 @@ pub(super) async fn batch(
             posts.push(changed.create(knobs, post)?);
         }
         *zone = changed;
+        if !knobs.batch_order {
+            posts.reverse();
+        }
         found(json!({"deletes": deletes, "patches": patches, "puts": puts, "posts": posts}))
     })
 }

@@ -13,6 +13,8 @@ pub struct Knobs {
     pub faults: Vec<Fault>,
     /// The batch endpoint is there.
     pub batch: bool,
+    /// The batch endpoint answers in the order in which it was asked; the documentation does not promise it.
+    pub batch_order: bool,
     /// Largest page that is given, whatever was asked for.
     pub page: usize,
     /// Longest comment of the Free plan, in characters.
@@ -57,6 +59,7 @@ impl Default for Knobs {
             rate_limit: None,
             faults: Vec::new(),
             batch: true,
+            batch_order: true,
             page: 5_000,
             comment: 100,
             records: 1_000,

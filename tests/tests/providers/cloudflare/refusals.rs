@@ -89,7 +89,7 @@ async fn after_a_429_nothing_is_sent_before_it_is_welcome() {
     let provider = scene.provider(&[("zone", &scene.zone)]);
     let limit = RateLimit {
         left: 0,
-        retry_after: Some(2),
+        retry_after: Some(4),
     };
     scene
         .double
@@ -105,7 +105,7 @@ async fn after_a_429_nothing_is_sent_before_it_is_welcome() {
         assert!(
             refused
                 .retry_after
-                .is_some_and(|wait| wait <= Duration::from_secs(2)),
+                .is_some_and(|wait| wait <= Duration::from_secs(4)),
             "{refused:?}"
         );
         assert!(refused.message.contains("1200 requests"), "{}", refused.message);

@@ -130,3 +130,18 @@ async fn a_lost_answer_is_made_good_by_the_next_try() {
         assert!(scene.double.records(&scene.zone).is_empty());
     }
 }
+
+#[tokio::test]
+async fn an_answer_in_another_order_does_not_mix_up_the_handles() {
+    let scene = Scene::start().await;
+    scene.double.knobs().update(|knobs| knobs.batch_order = false);
+    let provider = scene.provider(&[]);
+    let mut records = many(3);
+    let done = present(&provider, &records).await;
+    for (record, done) in records.iter_mut().zip(&done) {
+        record.handle = done.handle.clone();
+    }
+    remove(&provider, &records[..1]).await;
+    assert!(scene.double.txt(&records[0].fqdn).is_empty());
+    assert_eq!(scene.double.records(&scene.zone).len(), 2);
+}
