@@ -50,11 +50,20 @@ impl Service {
         faults: Arc<KnobCell<HttpFault>>,
         identity: Option<&ServerIdentity>,
     ) -> io::Result<Self> {
+        let router = router.layer(middleware::from_fn_with_state(faults, around));
+        Self::listen((Ipv4Addr::LOCALHOST, 0).into(), router, identity).await
+    }
+
+    /// The same at this address, for a router that has faults of its own.
+    pub(crate) async fn listen(
+        addr: SocketAddr,
+        router: Router,
+        identity: Option<&ServerIdentity>,
+    ) -> io::Result<Self> {
         let tls = identity.map(acceptor).transpose()?;
-        let listener = TcpListener::bind(SocketAddr::from((Ipv4Addr::LOCALHOST, 0))).await?;
+        let listener = TcpListener::bind(addr).await?;
         let scheme = if tls.is_some() { "https" } else { "http" };
         let url = format!("{scheme}://{}", listener.local_addr()?);
-        let router = router.layer(middleware::from_fn_with_state(faults, around));
         let stop = CancellationToken::new();
         let stopped = stop.clone();
         tokio::spawn(async move {

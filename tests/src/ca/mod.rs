@@ -170,7 +170,7 @@ impl AcmeCa {
     pub async fn start(options: CaOptions) -> Result<Self, CaError> {
         let issuer = Issuer::new()?;
         let identity = ServerIdentity::loopback()?;
-        let tls = acceptor(&identity)?;
+        let tls = http::acceptor(&identity)?;
         let stop = CancellationToken::new();
         let acme_root_pem = pem(&issuer.root)?;
         let ca = Arc::new(Ca {

@@ -14,7 +14,7 @@ use super::knobs::{Fault, RateLimit};
 use super::{RequestSeen, Shared, batch, records, token, zone};
 
 /// Where the API begins.
-const BASE: &str = "/client/v4";
+pub(super) const BASE: &str = "/client/v4";
 const VERIFY: &str = "/client/v4/user/tokens/verify";
 
 pub(super) fn router(shared: Arc<Shared>) -> Router {

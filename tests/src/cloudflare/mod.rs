@@ -11,36 +11,33 @@ mod batch;
 mod filter;
 mod http;
 mod knobs;
-mod listener;
 mod record;
 mod records;
 mod token;
 mod zone;
 
 use std::io;
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 
 use parking_lot::Mutex;
-use tokio::net::TcpListener;
-use tokio::task::JoinHandle;
 
 use crate::ca::ServerIdentity;
 use crate::knobs::KnobCell;
+use crate::service::Service;
 
 pub use knobs::{Fault, Knobs, RateLimit};
 pub use record::Record;
 pub use token::{Rights, Token, TokenStatus};
 pub use zone::{Plan, Zone};
 
-use listener::TlsListener;
 use record::new_id;
 
 /// A running double. It ends when dropped.
 #[derive(Debug)]
 pub struct Cloudflare {
     shared: Arc<Shared>,
-    base: String,
-    serving: JoinHandle<()>,
+    service: Service,
 }
 
 /// What requests see.
@@ -76,49 +73,34 @@ impl Cloudflare {
     /// # Errors
     /// No port is left.
     pub async fn start() -> io::Result<Self> {
-        Self::start_on("127.0.0.1:0").await
+        Self::serve((Ipv4Addr::LOCALHOST, 0).into(), None).await
     }
 
-    /// Starts one on this address.
+    /// Starts one on a free port of ::1.
     ///
     /// # Errors
-    /// The address cannot be bound.
-    pub async fn start_on(listen: &str) -> io::Result<Self> {
-        let listener = TcpListener::bind(listen).await?;
-        let base = format!("http://{}/client/v4", listener.local_addr()?);
-        Ok(Self::serve(listener, base))
+    /// No port is left, or this machine has no IPv6.
+    pub async fn start_ipv6() -> io::Result<Self> {
+        Self::serve((Ipv6Addr::LOCALHOST, 0).into(), None).await
     }
 
-    /// Starts one that speaks TLS, as `localhost`.
+    /// Starts one on a free port of 127.0.0.1 that speaks TLS.
     ///
     /// # Errors
     /// No port is left, or OpenSSL refuses the identity.
     pub async fn start_tls(identity: &ServerIdentity) -> io::Result<Self> {
-        let listener = TcpListener::bind("127.0.0.1:0").await?;
-        let base = format!("https://localhost:{}/client/v4", listener.local_addr()?.port());
-        Ok(Self::serve(TlsListener::new(listener, identity)?, base))
+        Self::serve((Ipv4Addr::LOCALHOST, 0).into(), Some(identity)).await
     }
 
-    fn serve<L: axum::serve::Listener>(listener: L, base: String) -> Self
-    where
-        L::Addr: std::fmt::Debug,
-    {
+    async fn serve(addr: SocketAddr, identity: Option<&ServerIdentity>) -> io::Result<Self> {
         let shared = Arc::new(Shared::default());
-        let router = http::router(shared.clone());
-        let serving = tokio::spawn(async move {
-            // ends with the task; nothing else ends it
-            let _ = axum::serve(listener, router).await;
-        });
-        Self {
-            shared,
-            base,
-            serving,
-        }
+        let service = Service::listen(addr, http::router(shared.clone()), identity).await?;
+        Ok(Self { shared, service })
     }
 
     /// What a client is configured with.
     pub fn base_url(&self) -> String {
-        self.base.clone()
+        format!("{}{}", self.service.url(), http::BASE)
     }
 
     /// An active zone of the Free plan, without records. Gives its id.
@@ -212,11 +194,5 @@ impl Cloudflare {
     /// Faults and habits.
     pub fn knobs(&self) -> &KnobCell<Knobs> {
         &self.shared.knobs
-    }
-}
-
-impl Drop for Cloudflare {
-    fn drop(&mut self) {
-        self.serving.abort();
     }
 }

@@ -40,18 +40,12 @@ impl Scene {
     }
 
     fn provider_with(&self, token: &str, options: &[(&str, &str)]) -> Instance {
-        let base = self.double.base_url();
-        let mut values = vec![("api-token", token, true), ("base-url", base.as_str(), false)];
-        values.extend(options.iter().map(|(key, value)| (*key, *value, false)));
-        instance("cloudflare", &values)
+        provider(token, &self.double.base_url(), options)
     }
 
     /// A provider that looks for the API elsewhere.
-    fn provider_at(&self, base: &str) -> Instance {
-        instance(
-            "cloudflare",
-            &[("api-token", &self.token, true), ("base-url", base, false)],
-        )
+    fn provider_at(&self, base: &str, options: &[(&str, &str)]) -> Instance {
+        provider(&self.token, base, options)
     }
 
     /// What was asked since the last look: method, and path without the query.
@@ -66,6 +60,12 @@ impl Scene {
             })
             .collect()
     }
+}
+
+fn provider(token: &str, base: &str, options: &[(&str, &str)]) -> Instance {
+    let mut values = vec![("api-token", token, true), ("base-url", base, false)];
+    values.extend(options.iter().map(|(key, value)| (*key, *value, false)));
+    instance("cloudflare", &values)
 }
 
 /// A record with the host's hint on its zone.
