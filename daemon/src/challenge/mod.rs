@@ -8,6 +8,7 @@ mod publisher;
 mod room;
 mod round;
 mod route;
+mod sync;
 
 pub use clean_up::{CLEAN_UP_TRIES, Swept};
 pub use error::ChallengeError;

@@ -4,7 +4,7 @@ use std::{
     time::Duration,
 };
 
-use futures_util::future::{join_all, try_join_all};
+use futures_util::future::{join_all, try_join, try_join_all};
 use tokio::time::Instant;
 
 use super::{ChallengeError, Routes, owner_locks::OwnerLocks};
@@ -88,7 +88,7 @@ impl Publisher {
         })
     }
 
-    fn client(&self, instance: &InstanceName) -> Result<&Arc<dyn ProviderClient>, ChallengeError> {
+    pub(super) fn client(&self, instance: &InstanceName) -> Result<&Arc<dyn ProviderClient>, ChallengeError> {
         self.providers
             .get(instance)
             .ok_or_else(|| ChallengeError::NoInstance(instance.clone()))
@@ -159,7 +159,8 @@ impl Publisher {
         failure.map_or(Ok(()), Err)
     }
 
-    /// Waits until every authoritative server shows every record.
+    /// Waits until every authoritative server shows every record, and until the providers that
+    /// can tell say that all of theirs do.
     ///
     /// # Errors
     /// When that has not happened by `deadline`; names each server that lags.
@@ -189,10 +190,12 @@ impl Publisher {
         )
         .await?;
         let pace = pace(self.hints(records).await);
-        Ok(self
-            .dns
-            .wait_visible(&wanted, pace, deadline, on_progress)
-            .await?)
+        let seen = async {
+            let seen = self.dns.wait_visible(&wanted, pace, deadline, on_progress).await;
+            seen.map_err(ChallengeError::from)
+        };
+        let (report, ()) = try_join(seen, self.await_sync(records, deadline)).await?;
+        Ok(report)
     }
 
     /// How long these records may take to spread, as their providers know it.

@@ -306,6 +306,22 @@ async fn names_that_hold_one_value_are_proved_in_turn_also_across_orders_and_a_k
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn the_ca_is_told_to_look_only_after_a_provider_that_can_tell_says_that_its_servers_have_the_record() {
+    let troupe = Troupe::new(&[("tardy", "tardy")]).await;
+    let daemon = troupe.home.start().await.unwrap();
+    troupe.all_is_well(&daemon).await;
+    let log = daemon.program.log();
+    let own: Vec<&str> = log.lines().filter(|line| line.contains("tardy")).collect();
+    let at = |what: &str| own.iter().position(|line| line.contains(what));
+    let waits = own.iter().filter(|line| line.contains("not on all servers yet"));
+    assert_eq!(waits.count(), 3, "{log}");
+    let last_wait = own
+        .iter()
+        .rposition(|line| line.contains("not on all servers yet"));
+    assert!(last_wait < at("the CA was told to look"), "{log}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_plugin_killed_in_the_middle_is_started_again_and_one_certificate_comes() {
     let troupe = Troupe::new(&[("broken", "present before hang")]).await;
     let daemon = troupe.home.start().await.unwrap();

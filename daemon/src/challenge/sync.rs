@@ -1,0 +1,142 @@
+//! The provider's own word that all its servers have a record.
+//!
+//! Where many servers answer at one address (anycast), the authorities that we see are those nearest to us, and
+//! a CA looks from elsewhere. A provider that can tell is therefore asked beside them. Its word adds to what the
+//! authorities show and never replaces it; when it cannot be had, the authorities decide alone.
+
+use std::{collections::BTreeSet, time::Duration};
+
+use futures_util::future::join_all;
+use tokio::time::{Instant, sleep};
+use tracing::{debug, warn};
+
+use super::{
+    ChallengeError, Publisher,
+    publisher::{CHALLENGE_TTL, by_instance, to_plugin},
+};
+use crate::{
+    plugin::RecordOutcome,
+    store::{Record, RecordPhase},
+    types::InstanceName,
+};
+
+/// Between two questions, when the provider names no time: its API counts requests.
+const ASK_AGAIN: Duration = Duration::from_secs(2);
+/// A provider that names a shorter time is not believed.
+const LEAST: Duration = Duration::from_millis(100);
+
+impl Publisher {
+    /// Waits until the providers that can tell say that their servers have every record, or until `deadline`.
+    pub(super) async fn await_sync(
+        &self,
+        records: &[Record],
+        deadline: Instant,
+    ) -> Result<(), ChallengeError> {
+        let ids: BTreeSet<i64> = records.iter().map(|record| record.id).collect();
+        let Some(certificate) = records.first().map(|record| record.certificate.clone()) else {
+            return Ok(());
+        };
+        let wanted: Vec<&Record> = records
+            .iter()
+            .filter(|record| record.phase == RecordPhase::Wanted)
+            .collect();
+        let mut telling = Vec::new();
+        for instance in by_instance(&wanted).into_keys() {
+            if self.info(instance, ASK_AGAIN).await.is_ok_and(|info| info.syncs) {
+                telling.push(instance);
+            }
+        }
+        if telling.is_empty() {
+            return Ok(());
+        }
+        // as they are now: what `present` answered is the handle by which a provider knows its change
+        let mut rows = self.store.records(certificate).await?;
+        rows.retain(|row| ids.contains(&row.id) && telling.contains(&&row.record.instance));
+        let rows: Vec<&Record> = rows.iter().collect();
+        let asked = by_instance(&rows)
+            .into_iter()
+            .map(|(instance, rows)| self.ask(instance, rows, deadline));
+        join_all(asked).await;
+        Ok(())
+    }
+
+    async fn ask(&self, instance: &InstanceName, rows: Vec<&Record>, deadline: Instant) {
+        let Ok(client) = self.client(instance) else { return };
+        let wire: Vec<_> = rows.iter().map(|row| to_plugin(row, CHALLENGE_TTL)).collect();
+        loop {
+            let left = deadline.saturating_duration_since(Instant::now());
+            let wait = match client.sync(&wire, left).await {
+                Ok(outcomes) => match again(&outcomes) {
+                    Ok(None) => {
+                        debug!(provider = %instance, "provider says that its servers have every record");
+                        return;
+                    }
+                    Ok(Some(wait)) => wait.max(LEAST),
+                    Err(error) => {
+                        warn!(provider = %instance, error, "provider cannot tell whether its servers have the records; what they show decides");
+                        return;
+                    }
+                },
+                Err(error) => {
+                    warn!(provider = %instance, %error, "provider cannot tell whether its servers have the records; what they show decides");
+                    return;
+                }
+            };
+            if Instant::now() + wait >= deadline {
+                warn!(provider = %instance, "provider does not say in time that its servers have the records; what they show decides");
+                return;
+            }
+            sleep(wait).await;
+        }
+    }
+}
+
+/// When to ask again; `None` when every record is there.
+fn again(outcomes: &[RecordOutcome]) -> Result<Option<Duration>, String> {
+    let mut longest = None;
+    for outcome in outcomes {
+        match outcome {
+            Ok(done) => longest = longest.max(done.ask_again),
+            Err(failure) => match failure.retry() {
+                crate::plugin::Retry::After(wait) => longest = longest.max(Some(wait)),
+                crate::plugin::Retry::Backoff => longest = longest.max(Some(ASK_AGAIN)),
+                crate::plugin::Retry::Never => return Err(failure.to_string()),
+            },
+        }
+    }
+    Ok(longest)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::plugin::{Done, Failure, FailureClass};
+
+    fn pending(seconds: u64) -> RecordOutcome {
+        Ok(Done {
+            ask_again: Some(Duration::from_secs(seconds)),
+            ..Done::default()
+        })
+    }
+
+    fn failed(class: FailureClass) -> RecordOutcome {
+        Err(Failure {
+            class,
+            code: 0,
+            message: "no".into(),
+            retry_after: None,
+            native_code: None,
+        })
+    }
+
+    #[test]
+    fn one_record_that_is_not_there_is_asked_for_again() {
+        assert_eq!(again(&[Ok(Done::default())]), Ok(None));
+        assert_eq!(
+            again(&[Ok(Done::default()), pending(3), pending(1)]),
+            Ok(Some(Duration::from_secs(3)))
+        );
+        assert_eq!(again(&[failed(FailureClass::Transient)]), Ok(Some(ASK_AGAIN)));
+        assert!(again(&[pending(1), failed(FailureClass::Auth)]).is_err());
+    }
+}
