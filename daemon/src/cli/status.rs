@@ -3,7 +3,7 @@
 use crate::control::protocol::{CertificateState, CertificateStatus, HookStatus, LastError, Status};
 
 use super::troubles::{Trouble, troubles};
-use super::view::{Color, View, clean, wrap};
+use super::view::{Color, LABEL, View, clean, push_field, push_paragraph, wrap};
 
 /// `--json`: one object, with its final line end.
 ///
@@ -263,37 +263,4 @@ pub(super) fn failure(error: &LastError, certificate: &CertificateStatus, view: 
         view.relative(error.at),
         error.text
     )
-}
-
-const LABEL: usize = 12;
-
-fn push_field(out: &mut String, label: &str, text: &str, view: &View) {
-    let label = format!("  {label:LABEL$}");
-    push_lines(out, &view.paint(Color::Dim, &label), LABEL + 2, text, view);
-}
-
-/// `  what: text`, with the following lines indented.
-fn push_paragraph(out: &mut String, painted: &str, columns: usize, text: &str, view: &View) {
-    const INDENT: usize = 4;
-    let mut lines = wrap(
-        &format!("{}: {text}", "x".repeat(columns)),
-        view.width.saturating_sub(INDENT),
-    )
-    .into_iter();
-    let first = lines.next().unwrap_or_default();
-    let rest: String = first.chars().skip(columns).collect();
-    out.push_str(&format!("  {painted}{rest}\n"));
-    for line in lines {
-        out.push_str(&format!("{:INDENT$}{line}\n", ""));
-    }
-}
-
-fn push_lines(out: &mut String, lead: &str, indent: usize, text: &str, view: &View) {
-    for (index, line) in wrap(text, view.width.saturating_sub(indent)).iter().enumerate() {
-        if index == 0 {
-            out.push_str(&format!("{lead}{line}\n"));
-        } else {
-            out.push_str(&format!("{:indent$}{line}\n", ""));
-        }
-    }
 }

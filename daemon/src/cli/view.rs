@@ -141,3 +141,38 @@ pub(super) fn wrap(text: &str, width: usize) -> Vec<String> {
     }
     lines
 }
+
+/// Columns of a field's label.
+pub(super) const LABEL: usize = 12;
+
+/// `  label       text`, with the following lines indented.
+pub(super) fn push_field(out: &mut String, label: &str, text: &str, view: &View) {
+    let label = format!("  {label:LABEL$}");
+    push_lines(out, &view.paint(Color::Dim, &label), LABEL + 2, text, view);
+}
+
+/// `  what: text`, with the following lines indented.
+pub(super) fn push_paragraph(out: &mut String, painted: &str, columns: usize, text: &str, view: &View) {
+    const INDENT: usize = 4;
+    let mut lines = wrap(
+        &format!("{}: {text}", "x".repeat(columns)),
+        view.width.saturating_sub(INDENT),
+    )
+    .into_iter();
+    let first = lines.next().unwrap_or_default();
+    let rest: String = first.chars().skip(columns).collect();
+    out.push_str(&format!("  {painted}{rest}\n"));
+    for line in lines {
+        out.push_str(&format!("{:INDENT$}{line}\n", ""));
+    }
+}
+
+fn push_lines(out: &mut String, lead: &str, indent: usize, text: &str, view: &View) {
+    for (index, line) in wrap(text, view.width.saturating_sub(indent)).iter().enumerate() {
+        if index == 0 {
+            out.push_str(&format!("{lead}{line}\n"));
+        } else {
+            out.push_str(&format!("{:indent$}{line}\n", ""));
+        }
+    }
+}
