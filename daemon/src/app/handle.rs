@@ -11,17 +11,18 @@ use tokio::sync::broadcast::{Receiver, error::RecvError};
 use tokio_util::sync::CancellationToken;
 use tracing::warn;
 
-use super::{status, wiring::Wiring};
+use super::{preparation, status, wiring::Wiring};
 use crate::{
+    challenge::{ChallengeError, Task},
     clock::Clock,
     config::Config,
     control::{
-        Handle, ReloadError, RenewError,
-        protocol::{Outcome, Reloaded, Status, Step},
+        Handle, PrepareError, ReloadError, RenewError,
+        protocol::{Outcome, Prepared, Reloaded, Status, Step},
     },
     engine::{self, Engine, Progress},
     store::Store,
-    types::CertificateName,
+    types::{CertificateName, DnsName, InstanceName},
 };
 
 /// The running daemon, as the control socket and signals see it.
@@ -163,6 +164,27 @@ impl Handle for Daemon {
                 stop: self.stop.clone(),
             };
             Ok(stream::unfold(Some(watching), Watching::next).boxed())
+        }
+        .boxed()
+    }
+
+    fn prepare(
+        &self,
+        task: Task,
+        instance: InstanceName,
+        names: Vec<DnsName>,
+    ) -> BoxFuture<'_, Result<Prepared, PrepareError>> {
+        async move {
+            let world = self.engine.world();
+            let prepared = preparation::by(&world.publisher, task, &instance, &names);
+            let prepared = tokio::select! {
+                () = self.stop.cancelled() => return Err(PrepareError::Stopping),
+                prepared = prepared => prepared,
+            };
+            prepared.map_err(|error| match error {
+                ChallengeError::NoInstance(instance) => PrepareError::UnknownInstance(instance),
+                error => PrepareError::Failed(error.to_string()),
+            })
         }
         .boxed()
     }

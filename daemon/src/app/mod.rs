@@ -4,6 +4,7 @@ mod descriptions;
 mod handle;
 mod plugin_starter;
 mod plugin_state;
+mod preparation;
 mod process;
 mod state_lock;
 mod status;
@@ -17,7 +18,13 @@ use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
 use self::{descriptions::Described, handle::Daemon, state_lock::StateLock, wiring::Wiring};
-pub use self::{plugin_starter::PluginStarter, process::harden, state_lock::LockError, wiring::WiringError};
+pub use self::{
+    plugin_starter::PluginStarter,
+    preparation::{PreparationError, prepare},
+    process::harden,
+    state_lock::LockError,
+    wiring::WiringError,
+};
 use crate::{
     clock::{Clock, SystemClock},
     config::{self, Config, Faults},

@@ -30,7 +30,7 @@ pub struct Publisher {
     pub(super) store: Arc<dyn Store>,
     pub(super) providers: BTreeMap<InstanceName, Arc<dyn ProviderClient>>,
     pub(super) owners: Arc<OwnerLocks>,
-    dns: Dns,
+    pub(super) dns: Dns,
     routes: Routes,
 }
 
@@ -77,14 +77,10 @@ impl Publisher {
     pub(super) async fn place(&self, challenge: &Challenge) -> Result<NewRecord, ChallengeError> {
         let (location, instance) = self.whereabouts(&challenge.identifier).await?;
         Ok(NewRecord {
-            instance: instance.clone(),
-            owner: location.owner.clone(),
-            zone: location.zone.clone(),
             value: challenge.value.clone(),
-            identifier: challenge.identifier.clone(),
-            challenge_name: location.challenge_name,
             token: challenge.token.clone(),
             key_authorization: challenge.key_authorization.clone(),
+            ..empty_record(&challenge.identifier, instance, location)
         })
     }
 
@@ -236,7 +232,7 @@ fn pace(hints: Vec<InstanceInfo>) -> Pace {
 }
 
 /// RFC 8555 8.4.
-fn challenge_name(identifier: &DnsName) -> Result<DnsName, ChallengeError> {
+pub(super) fn challenge_name(identifier: &DnsName) -> Result<DnsName, ChallengeError> {
     identifier
         .child("_acme-challenge")
         .map_err(|_| ChallengeError::TooLong {
@@ -260,8 +256,29 @@ pub(super) fn owners(records: &[&Record]) -> BTreeSet<DnsName> {
     records.iter().map(|record| record.record.owner.clone()).collect()
 }
 
+/// The record of a name without a challenge.
+pub(super) fn empty_record(identifier: &DnsName, instance: &InstanceName, location: Location) -> NewRecord {
+    NewRecord {
+        instance: instance.clone(),
+        owner: location.owner,
+        zone: location.zone,
+        value: String::new(),
+        identifier: identifier.clone(),
+        challenge_name: location.challenge_name,
+        token: String::new(),
+        key_authorization: String::new(),
+    }
+}
+
 pub(super) fn to_plugin(record: &Record, ttl: u32) -> PluginRecord {
-    let row = &record.record;
+    PluginRecord {
+        handle: record.handle.clone(),
+        ..unpublished(&record.record, ttl)
+    }
+}
+
+/// A record as a plugin sees it before it was published.
+pub(super) fn unpublished(row: &NewRecord, ttl: u32) -> PluginRecord {
     PluginRecord {
         fqdn: row.owner.to_string(),
         value: row.value.clone(),
@@ -271,7 +288,7 @@ pub(super) fn to_plugin(record: &Record, ttl: u32) -> PluginRecord {
         challenge_name: row.challenge_name.to_string(),
         token: row.token.clone(),
         key_authorization: row.key_authorization.clone(),
-        handle: record.handle.clone(),
+        handle: String::new(),
         kind: Default::default(),
     }
 }

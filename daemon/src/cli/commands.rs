@@ -18,7 +18,7 @@ use crate::{
 };
 
 /// sysexits.h: the configuration has faults.
-const EX_CONFIG: u8 = 78;
+pub(super) const EX_CONFIG: u8 = 78;
 /// The daemon's own threads: it waits more than it works.
 const WORKERS: usize = 4;
 
@@ -54,6 +54,7 @@ pub fn run(arguments: Arguments) -> ExitCode {
             let context = provider::Context {
                 runtime: &runtime,
                 config: arguments.config,
+                socket: arguments.socket,
             };
             provider::run(command, &context)
         }
@@ -124,7 +125,7 @@ fn check(runtime: &Runtime, path: PathBuf, json: bool) -> ExitCode {
 
 /// The socket that was named, or the configured one, or the default one for
 /// people who may not read the configuration.
-fn client(socket: Option<PathBuf>, config: &std::path::Path) -> Client {
+pub(super) fn client(socket: Option<PathBuf>, config: &std::path::Path) -> Client {
     let configured = || config::socket(config);
     Client::new(
         socket

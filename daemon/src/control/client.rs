@@ -7,7 +7,7 @@ use std::{
 
 use axum::body::Bytes;
 use futures_util::{Stream, stream};
-use http_body_util::{BodyExt, Empty, LengthLimitError, Limited};
+use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
 use hyper::{
     Method, Request, Response,
     body::Incoming,
@@ -20,9 +20,14 @@ use serde::de::DeserializeOwned;
 use tokio::{net::UnixStream, time::timeout};
 use tokio_util::task::AbortOnDropHandle;
 
-use crate::types::CertificateName;
+use crate::{
+    challenge::Task,
+    types::{CertificateName, DnsName, InstanceName},
+};
 
-use super::protocol::{Accepted, Fault, PROTOCOL, PROTOCOL_HEADER, Reloaded, Status, Step, Version};
+use super::protocol::{
+    Accepted, Fault, Names, PROTOCOL, PROTOCOL_HEADER, Prepared, Reloaded, Status, Step, Version,
+};
 
 /// The status of a hundred thousand certificates fits.
 const MAX_ANSWER: usize = 256 << 20;
@@ -30,6 +35,8 @@ const MAX_ANSWER: usize = 256 << 20;
 const MAX_LINE: usize = 64 << 10;
 /// A reload looks at every file and program that the configuration names.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(60);
+/// A provider is given two minutes for a call, after zones were looked for and its process was started.
+const PREPARE_TIMEOUT: Duration = Duration::from_secs(240);
 
 /// Asks a running daemon.
 #[derive(Clone, Debug)]
@@ -83,8 +90,8 @@ pub enum ClientError {
     #[error("the connection to the daemon broke: {0}")]
     Broken(#[from] hyper::Error),
     /// No answer came.
-    #[error("the daemon did not answer within {} s; its log may tell what holds it", ANSWER_TIMEOUT.as_secs())]
-    TimedOut,
+    #[error("the daemon did not answer within {} s; its log may tell what holds it", .0.as_secs())]
+    TimedOut(Duration),
     /// The answer is no JSON of ours.
     #[error("the daemon's answer cannot be read: {0}")]
     Unreadable(#[from] serde_json::Error),
@@ -147,7 +154,12 @@ impl Client {
         name: &CertificateName,
     ) -> Result<impl Stream<Item = Result<Step, ClientError>> + use<>, ClientError> {
         let answer = self
-            .send(Method::POST, &format!("/v1/renew/{name}?wait=true"))
+            .send(
+                Method::POST,
+                &format!("/v1/renew/{name}?wait=true"),
+                Bytes::new(),
+                ANSWER_TIMEOUT,
+            )
             .await?;
         let lines = Lines {
             answer,
@@ -168,16 +180,38 @@ impl Client {
         self.ask(Method::POST, "/v1/reload").await
     }
 
+    /// Has a provider instance check names, or set up what it needs for them.
+    ///
+    /// # Errors
+    /// [`ClientError`].
+    pub async fn prepare(
+        &self,
+        task: Task,
+        instance: &InstanceName,
+        names: Vec<DnsName>,
+    ) -> Result<Prepared, ClientError> {
+        let path = format!("/v1/providers/{instance}/{}", task.as_str());
+        let body = Bytes::from(serde_json::to_vec(&Names { names })?);
+        let answer = self.send(Method::POST, &path, body, PREPARE_TIMEOUT).await?;
+        Ok(serde_json::from_slice(&answer.whole().await?)?)
+    }
+
     async fn ask<A: DeserializeOwned>(&self, method: Method, path: &str) -> Result<A, ClientError> {
-        let answer = self.send(method, path).await?;
+        let answer = self.send(method, path, Bytes::new(), ANSWER_TIMEOUT).await?;
         Ok(serde_json::from_slice(&answer.whole().await?)?)
     }
 
     /// Sends a request; an answer that is no success becomes an error.
-    async fn send(&self, method: Method, path: &str) -> Result<Answer, ClientError> {
-        let answer = timeout(ANSWER_TIMEOUT, self.exchange(method, path))
+    async fn send(
+        &self,
+        method: Method,
+        path: &str,
+        body: Bytes,
+        within: Duration,
+    ) -> Result<Answer, ClientError> {
+        let answer = timeout(within, self.exchange(method, path, body))
             .await
-            .map_err(|_| ClientError::TimedOut)??;
+            .map_err(|_| ClientError::TimedOut(within))??;
         self.check_protocol(&answer.response)?;
         if answer.response.status().is_success() {
             return Ok(answer);
@@ -186,7 +220,7 @@ impl Client {
         Err(ClientError::Fault(serde_json::from_slice(&body)?))
     }
 
-    async fn exchange(&self, method: Method, path: &str) -> Result<Answer, ClientError> {
+    async fn exchange(&self, method: Method, path: &str, body: Bytes) -> Result<Answer, ClientError> {
         let stream = UnixStream::connect(&self.socket)
             .await
             .map_err(|error| self.not_connected(error))?;
@@ -200,8 +234,8 @@ impl Client {
             .uri(path)
             .header(HOST, "dns01d")
             .header(USER_AGENT, concat!("dns01d/", env!("CARGO_PKG_VERSION")))
-            .body(Empty::<Bytes>::new())
-            .expect("a certificate's name is fit for a path, and the rest is constant");
+            .body(Full::new(body))
+            .expect("a configured name is fit for a path, and the rest is constant");
         let response = sender.send_request(request).await?;
         Ok(Answer {
             response,
@@ -264,7 +298,7 @@ impl Answer {
                     Err(ClientError::TooLong)
                 }
             },
-            Err(_) => Err(ClientError::TimedOut),
+            Err(_) => Err(ClientError::TimedOut(ANSWER_TIMEOUT)),
         }
     }
 }

@@ -1,8 +1,11 @@
 use futures_util::{future::BoxFuture, stream::BoxStream};
 
-use crate::types::CertificateName;
+use crate::{
+    challenge::Task,
+    types::{CertificateName, DnsName, InstanceName},
+};
 
-use super::protocol::{Reloaded, Status, Step};
+use super::protocol::{Prepared, Reloaded, Status, Step};
 
 /// What the control socket asks of the daemon.
 pub trait Handle: Send + Sync + 'static {
@@ -21,6 +24,17 @@ pub trait Handle: Send + Sync + 'static {
         certificate: CertificateName,
     ) -> BoxFuture<'_, Result<BoxStream<'static, Step>, RenewError>>;
 
+    /// Has a provider instance check names, or set up what it needs for them.
+    ///
+    /// # Errors
+    /// When no name was looked at; what one name failed for is in the answer.
+    fn prepare(
+        &self,
+        task: Task,
+        instance: InstanceName,
+        names: Vec<DnsName>,
+    ) -> BoxFuture<'_, Result<Prepared, PrepareError>>;
+
     /// Reads the configuration again and applies it whole or not at all.
     ///
     /// # Errors
@@ -37,6 +51,22 @@ pub enum RenewError {
     /// It would do harm now.
     #[error("not now: {0}")]
     Refused(String),
+    /// The daemon is on its way out.
+    #[error("the daemon is stopping")]
+    Stopping,
+}
+
+/// Why a provider instance did not look at the names.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum PrepareError {
+    /// The configuration in use has no such instance.
+    #[error(
+        "there is no provider instance `{0}` in the daemon's configuration: `dns01d provider list` shows them"
+    )]
+    UnknownInstance(InstanceName),
+    /// The call as a whole failed.
+    #[error("{0}")]
+    Failed(String),
     /// The daemon is on its way out.
     #[error("the daemon is stopping")]
     Stopping,

@@ -6,6 +6,8 @@
 //! | `GET /v1/status` | [`Status`](protocol::Status) |
 //! | `POST /v1/renew/NAME` | 202 and [`Accepted`](protocol::Accepted) |
 //! | `POST /v1/renew/NAME?wait=true` | one [`Step`](protocol::Step) per line, the last one with `done` |
+//! | `POST /v1/providers/NAME/check` and [`Names`](protocol::Names) | [`Prepared`](protocol::Prepared) |
+//! | `POST /v1/providers/NAME/setup` and [`Names`](protocol::Names) | [`Prepared`](protocol::Prepared) |
 //! | `POST /v1/reload` | [`Reloaded`](protocol::Reloaded) |
 //!
 //! Every failure answers with a [`Fault`](protocol::Fault). Each answer carries
@@ -24,7 +26,7 @@ mod socket;
 mod tests;
 
 pub use client::{Client, ClientError};
-pub use handle::{Handle, ReloadError, RenewError};
+pub use handle::{Handle, PrepareError, ReloadError, RenewError};
 pub use options::Options;
 pub use peer::Peer;
 pub use server::{Refuse, Server};

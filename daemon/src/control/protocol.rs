@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     pki::KeyType,
-    types::{CaName, CertificateName, DnsName, Identifier, InstanceName},
+    types::{CaName, CertificateName, DnsName, FaultClass, Identifier, InstanceName},
 };
 
 /// Raised when a reader of the version before would misunderstand.
@@ -215,6 +215,39 @@ pub enum Outcome {
     },
 }
 
+/// Body of `POST /v1/providers/NAME/check` and `.../setup`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Names {
+    /// Names to prove, without `*.`. None at all is a check of the credentials.
+    pub names: Vec<DnsName>,
+}
+
+/// What a provider instance said of each name.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Prepared {
+    /// Which instance.
+    pub instance: InstanceName,
+    /// In the order of the names; one without a name for the credentials alone.
+    pub outcomes: Vec<NamePrepared>,
+}
+
+/// What a provider instance said of one name.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NamePrepared {
+    /// The name to prove; `null` for the credentials.
+    pub name: Option<DnsName>,
+    /// What the CA looks up.
+    pub challenge_name: Option<DnsName>,
+    /// Where its record goes, once CNAMEs are followed.
+    pub record: Option<DnsName>,
+    /// The zone that holds it.
+    pub zone: Option<DnsName>,
+    /// Which kind of failure it was; `null` when it went well.
+    pub failure: Option<FaultClass>,
+    /// What the provider says: what is left to do, or what failed. May be empty.
+    pub text: String,
+}
+
 /// `POST /v1/reload`: what the new configuration changed.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Reloaded {
@@ -247,6 +280,12 @@ pub enum FaultCode {
     NotFound,
     /// 404: no such certificate.
     UnknownCertificate,
+    /// 404: no such provider instance.
+    UnknownProvider,
+    /// 400: the body is none that belongs to this address.
+    Malformed,
+    /// 502: the provider did not do what it was asked.
+    Provider,
     /// 409: it would do harm now, for example at the CA's limits.
     Refused,
     /// 422: the new configuration has faults; the old one stays.

@@ -2,7 +2,7 @@ use std::{convert::Infallible, sync::Arc};
 
 use axum::{
     Json, Router,
-    body::Body,
+    body::{Body, to_bytes},
     extract::{Path, Query, State},
     http::{HeaderValue, StatusCode, header::CONTENT_TYPE},
     middleware,
@@ -12,14 +12,20 @@ use axum::{
 use futures_util::StreamExt as _;
 use serde::Deserialize;
 
-use crate::types::CertificateName;
+use crate::{
+    challenge::Task,
+    types::{CertificateName, InstanceName},
+};
 
 use super::{
-    handle::{Handle, ReloadError, RenewError},
-    protocol::{Accepted, Fault, FaultCode, PROTOCOL, PROTOCOL_HEADER, Step, Version},
+    handle::{Handle, PrepareError, ReloadError, RenewError},
+    protocol::{Accepted, Fault, FaultCode, Names, PROTOCOL, PROTOCOL_HEADER, Step, Version},
 };
 
 type Daemon = Arc<dyn Handle>;
+
+/// A thousand of the longest names.
+const MAX_NAMES: usize = 256 << 10;
 
 /// What a permitted peer may ask.
 pub(super) fn routes(daemon: Daemon) -> Router {
@@ -27,6 +33,8 @@ pub(super) fn routes(daemon: Daemon) -> Router {
         .route("/v1/version", get(version))
         .route("/v1/status", get(status))
         .route("/v1/renew/{name}", post(renew))
+        .route("/v1/providers/{name}/check", post(check))
+        .route("/v1/providers/{name}/setup", post(setup))
         .route("/v1/reload", post(reload))
         .fallback(not_found)
         .method_not_allowed_fallback(not_found)
@@ -95,6 +103,43 @@ fn line(step: &Step) -> String {
     let mut line = serde_json::to_string(step).expect("a step has only texts and numbers");
     line.push('\n');
     line
+}
+
+async fn check(daemon: State<Daemon>, name: Path<String>, names: Body) -> Response {
+    prepare(Task::Check, daemon, name, names).await
+}
+
+async fn setup(daemon: State<Daemon>, name: Path<String>, names: Body) -> Response {
+    prepare(Task::Setup, daemon, name, names).await
+}
+
+async fn prepare(task: Task, State(daemon): State<Daemon>, Path(name): Path<String>, body: Body) -> Response {
+    let Ok(instance) = name.parse::<InstanceName>() else {
+        let text = format!("`{name}` is no provider instance's name: `dns01d provider list` shows them");
+        return fault(StatusCode::NOT_FOUND, FaultCode::UnknownProvider, text);
+    };
+    let names = match to_bytes(body, MAX_NAMES).await {
+        Ok(body) => serde_json::from_slice::<Names>(&body).map_err(|error| error.to_string()),
+        Err(error) => Err(error.to_string()),
+    };
+    let names = match names {
+        Ok(Names { names }) => names,
+        Err(error) => {
+            let text = format!("the names cannot be read: {error}");
+            return fault(StatusCode::BAD_REQUEST, FaultCode::Malformed, text);
+        }
+    };
+    match daemon.prepare(task, instance, names).await {
+        Ok(prepared) => Json(prepared).into_response(),
+        Err(error) => {
+            let (status, code) = match &error {
+                PrepareError::UnknownInstance(_) => (StatusCode::NOT_FOUND, FaultCode::UnknownProvider),
+                PrepareError::Failed(_) => (StatusCode::BAD_GATEWAY, FaultCode::Provider),
+                PrepareError::Stopping => (StatusCode::SERVICE_UNAVAILABLE, FaultCode::Stopping),
+            };
+            fault(status, code, error.to_string())
+        }
+    }
 }
 
 async fn reload(State(daemon): State<Daemon>) -> Response {

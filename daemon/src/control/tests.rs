@@ -30,10 +30,13 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    protocol::{FaultCode, Outcome, PROTOCOL, Reloaded, Status, Step},
+    protocol::{FaultCode, NamePrepared, Outcome, PROTOCOL, Prepared, Reloaded, Status, Step},
     *,
 };
-use crate::types::CertificateName;
+use crate::{
+    challenge::Task,
+    types::{CertificateName, DnsName, FaultClass, InstanceName},
+};
 
 /// A daemon that knows one certificate, `internal`, whose steps the test sends.
 #[derive(Default)]
@@ -69,11 +72,41 @@ impl Handle for Daemon {
         ready(answer).boxed()
     }
 
+    fn prepare(
+        &self,
+        task: Task,
+        instance: InstanceName,
+        names: Vec<DnsName>,
+    ) -> BoxFuture<'_, Result<Prepared, PrepareError>> {
+        let answer = match instance.as_str() {
+            "bind" => Ok(Prepared {
+                outcomes: names.into_iter().map(|name| prepared(name, task)).collect(),
+                instance,
+            }),
+            "broken" => Err(PrepareError::Failed(
+                "provider `broken`: the plugin process crashed".into(),
+            )),
+            _ => Err(PrepareError::UnknownInstance(instance)),
+        };
+        ready(answer).boxed()
+    }
+
     fn reload(&self) -> BoxFuture<'_, Result<Reloaded, ReloadError>> {
         ready(Err(ReloadError::Configuration(
             "a.yaml:3: no\na.yaml:9: no".into(),
         )))
         .boxed()
+    }
+}
+
+fn prepared(name: DnsName, task: Task) -> NamePrepared {
+    NamePrepared {
+        challenge_name: Some(name.child("_acme-challenge").expect("a name")),
+        record: Some(name.child("_acme-challenge").expect("a name")),
+        zone: Some(name.clone()),
+        name: Some(name),
+        failure: (task == Task::Setup).then_some(FaultClass::Operator),
+        text: format!("{} it is", task.as_str()),
     }
 }
 
@@ -278,6 +311,45 @@ async fn refusals_say_why() {
     assert_eq!(code, FaultCode::Configuration);
     assert!(text.ends_with("\na.yaml:3: no\na.yaml:9: no"), "{text}");
     assert_eq!(running.daemon.renewals.load(Ordering::Relaxed), 0);
+}
+
+#[tokio::test]
+async fn names_reach_the_provider_that_was_meant_and_its_words_come_back() {
+    let running = Running::start();
+    let client = running.client();
+    let instance = |name: &str| -> InstanceName { name.parse().expect("a name") };
+    let names = || -> Vec<DnsName> {
+        ["a.test", "b.test"]
+            .map(|name| name.parse().expect("a name"))
+            .into()
+    };
+    for task in [Task::Check, Task::Setup] {
+        let answer = client
+            .prepare(task, &instance("bind"), names())
+            .await
+            .expect("an answer");
+        assert_eq!(answer.instance, instance("bind"));
+        let expected: Vec<_> = names().into_iter().map(|name| prepared(name, task)).collect();
+        assert_eq!(answer.outcomes, expected);
+    }
+    let refused = async |name: &str| {
+        let answer = client.prepare(Task::Setup, &instance(name), names()).await;
+        fault(answer.expect_err("refused"))
+    };
+    assert_eq!(refused("nosuch").await.0, FaultCode::UnknownProvider);
+    let (code, text) = refused("broken").await;
+    assert_eq!(code, FaultCode::Provider);
+    assert!(text.contains("crashed"), "{text}");
+    let body = "{\"names\": [\"not a name\"]}";
+    let request = format!(
+        "POST /v1/providers/bind/setup HTTP/1.1\r\nHost: x\r\nContent-Length: {}\r\n\r\n{body}",
+        body.len()
+    );
+    let answer = raw(&running.socket(), &request).await;
+    assert!(
+        answer.starts_with("HTTP/1.1 400 ") && answer.contains("malformed"),
+        "{answer}"
+    );
 }
 
 #[tokio::test]

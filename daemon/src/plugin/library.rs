@@ -192,12 +192,16 @@ impl Library {
         self.file
     }
 
+    /// Its SHA-256 as `sha256sum` prints it. Reads all of it.
+    ///
+    /// # Errors
+    /// [`LibraryError::Unreadable`].
+    pub fn sha256(&self) -> Result<String, LibraryError> {
+        Ok(hexadecimal(&self.digest()?))
+    }
+
     fn check_pin(&self, pin: &[u8; 32]) -> Result<(), LibraryError> {
-        let unreadable = |what: String| LibraryError::Unreadable {
-            path: self.path.clone(),
-            what,
-        };
-        let found = digest(&self.file).map_err(|error| unreadable(reason(&error)))?;
+        let found = self.digest()?;
         if found == *pin {
             return Ok(());
         }
@@ -205,6 +209,13 @@ impl Library {
             path: self.path.clone(),
             found: hexadecimal(&found),
             pinned: hexadecimal(pin),
+        })
+    }
+
+    fn digest(&self) -> Result<[u8; 32], LibraryError> {
+        digest(&self.file).map_err(|error| LibraryError::Unreadable {
+            path: self.path.clone(),
+            what: reason(&error),
         })
     }
 }

@@ -2,6 +2,7 @@
 
 mod list;
 mod places;
+pub(super) mod prepare;
 
 use std::{path::PathBuf, process::ExitCode};
 
@@ -16,6 +17,16 @@ pub enum ProviderCommand {
     /// Each library is asked what it is, in a process without options and network. Needs neither a running
     /// daemon nor a configuration.
     List(list::Arguments),
+    /// Have a provider instance check its credentials, and whether it may write for these names
+    ///
+    /// Changes nothing. The running daemon does it; without one, this process does.
+    Check(prepare::CheckArguments),
+    /// Have a provider instance create what it needs for these names
+    ///
+    /// What that is, the provider says: an account at acme-dns, for example. It is kept in the state of the
+    /// daemon, which does this; without a running one, this process does. Shows for each name what is left to do
+    /// by hand, such as a CNAME to add.
+    Setup(prepare::SetupArguments),
 }
 
 /// What every subcommand is told.
@@ -25,11 +36,15 @@ pub(super) struct Context<'r> {
     pub runtime: &'r Runtime,
     /// The configuration file, which may not be there.
     pub config: PathBuf,
+    /// The control socket, if one was named.
+    pub socket: Option<PathBuf>,
 }
 
 /// Does what the command says.
 pub(super) fn run(command: ProviderCommand, context: &Context<'_>) -> ExitCode {
     match command {
         ProviderCommand::List(arguments) => list::run(&arguments, context),
+        ProviderCommand::Check(arguments) => prepare::check(&arguments, context),
+        ProviderCommand::Setup(arguments) => prepare::setup(&arguments, context),
     }
 }
