@@ -30,7 +30,7 @@ The store, account keys and, unless the configuration says otherwise, the certif
 \fIcertificates/NAME/live\fR holds key.pem, cert.pem, chain.pem and fullchain.pem.
 .TP
 \fI{DEFAULT_SOCKET}\fR
-The control socket, which status, renew and reload use.
+The control socket, which status, renew, reload, provider check and provider setup use.
 .TP
 \fI{local}\fR, \fI{packaged}\fR
 Provider plugins, libdns01_NAME.so; the first directory wins.
@@ -44,6 +44,9 @@ As \fB\-\-config\fR.
 .TP
 \fBDNS01D_SOCKET\fR
 As \fB\-\-socket\fR.
+.TP
+\fBDNS01D_PLUGIN_HOST\fR
+As \fB\-\-plugin\-host\fR of provider list and provider show.
 .TP
 \fB{LEVEL_VARIABLE}\fR
 Overrides log.level of the configuration, also per module: info,dns01d::acme=debug.

@@ -43,6 +43,9 @@ _dns01d() {
             dns01d__subcmd__provider,setup)
                 cmd="dns01d__subcmd__provider__subcmd__setup"
                 ;;
+            dns01d__subcmd__provider,show)
+                cmd="dns01d__subcmd__provider__subcmd__show"
+                ;;
             *)
                 ;;
         esac
@@ -102,7 +105,7 @@ _dns01d() {
             return 0
             ;;
         dns01d__subcmd__provider)
-            opts="-c -h --config --socket --help list check setup"
+            opts="-c -h --config --socket --help list show check setup"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -194,6 +197,40 @@ _dns01d() {
                 return 0
             fi
             case "${prev}" in
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -c)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --socket)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        dns01d__subcmd__provider__subcmd__show)
+            opts="-c -h --json --plugin-dir --plugin-host --config --socket --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --plugin-dir)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --plugin-host)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --config)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0

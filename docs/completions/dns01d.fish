@@ -53,18 +53,25 @@ complete -c dns01d -n "__fish_dns01d_using_subcommand renew" -s h -l help -d 'Pr
 complete -c dns01d -n "__fish_dns01d_using_subcommand reload" -s c -l config -d 'The configuration file' -r -F
 complete -c dns01d -n "__fish_dns01d_using_subcommand reload" -l socket -d 'The control socket, instead of the one in the configuration' -r -F
 complete -c dns01d -n "__fish_dns01d_using_subcommand reload" -s h -l help -d 'Print help'
-complete -c dns01d -n "__fish_dns01d_using_subcommand provider; and not __fish_seen_subcommand_from list check setup" -s c -l config -d 'The configuration file' -r -F
-complete -c dns01d -n "__fish_dns01d_using_subcommand provider; and not __fish_seen_subcommand_from list check setup" -l socket -d 'The control socket, instead of the one in the configuration' -r -F
-complete -c dns01d -n "__fish_dns01d_using_subcommand provider; and not __fish_seen_subcommand_from list check setup" -s h -l help -d 'Print help'
-complete -c dns01d -n "__fish_dns01d_using_subcommand provider; and not __fish_seen_subcommand_from list check setup" -f -a "list" -d 'List every provider of every plugin library on this machine, and who uses it'
-complete -c dns01d -n "__fish_dns01d_using_subcommand provider; and not __fish_seen_subcommand_from list check setup" -f -a "check" -d 'Have a provider instance check its credentials, and whether it may write for these names'
-complete -c dns01d -n "__fish_dns01d_using_subcommand provider; and not __fish_seen_subcommand_from list check setup" -f -a "setup" -d 'Have a provider instance create what it needs for these names'
+complete -c dns01d -n "__fish_dns01d_using_subcommand provider; and not __fish_seen_subcommand_from list show check setup" -s c -l config -d 'The configuration file' -r -F
+complete -c dns01d -n "__fish_dns01d_using_subcommand provider; and not __fish_seen_subcommand_from list show check setup" -l socket -d 'The control socket, instead of the one in the configuration' -r -F
+complete -c dns01d -n "__fish_dns01d_using_subcommand provider; and not __fish_seen_subcommand_from list show check setup" -s h -l help -d 'Print help'
+complete -c dns01d -n "__fish_dns01d_using_subcommand provider; and not __fish_seen_subcommand_from list show check setup" -f -a "list" -d 'List every provider of every plugin library on this machine, and who uses it'
+complete -c dns01d -n "__fish_dns01d_using_subcommand provider; and not __fish_seen_subcommand_from list show check setup" -f -a "show" -d 'Show what a provider is, which options it takes, and how to configure it'
+complete -c dns01d -n "__fish_dns01d_using_subcommand provider; and not __fish_seen_subcommand_from list show check setup" -f -a "check" -d 'Have a provider instance check its credentials, and whether it may write for these names'
+complete -c dns01d -n "__fish_dns01d_using_subcommand provider; and not __fish_seen_subcommand_from list show check setup" -f -a "setup" -d 'Have a provider instance create what it needs for these names'
 complete -c dns01d -n "__fish_dns01d_using_subcommand provider; and __fish_seen_subcommand_from list" -l plugin-dir -d 'Look for plugins in this directory instead of the configured ones; may be repeated' -r -F
 complete -c dns01d -n "__fish_dns01d_using_subcommand provider; and __fish_seen_subcommand_from list" -l plugin-host -d 'The dns01-plugin-host program, instead of the configured one' -r -F
 complete -c dns01d -n "__fish_dns01d_using_subcommand provider; and __fish_seen_subcommand_from list" -s c -l config -d 'The configuration file' -r -F
 complete -c dns01d -n "__fish_dns01d_using_subcommand provider; and __fish_seen_subcommand_from list" -l socket -d 'The control socket, instead of the one in the configuration' -r -F
 complete -c dns01d -n "__fish_dns01d_using_subcommand provider; and __fish_seen_subcommand_from list" -l json -d 'Print one JSON object'
 complete -c dns01d -n "__fish_dns01d_using_subcommand provider; and __fish_seen_subcommand_from list" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c dns01d -n "__fish_dns01d_using_subcommand provider; and __fish_seen_subcommand_from show" -l plugin-dir -d 'Look for plugins in this directory instead of the configured ones; may be repeated' -r -F
+complete -c dns01d -n "__fish_dns01d_using_subcommand provider; and __fish_seen_subcommand_from show" -l plugin-host -d 'The dns01-plugin-host program, instead of the configured one' -r -F
+complete -c dns01d -n "__fish_dns01d_using_subcommand provider; and __fish_seen_subcommand_from show" -s c -l config -d 'The configuration file' -r -F
+complete -c dns01d -n "__fish_dns01d_using_subcommand provider; and __fish_seen_subcommand_from show" -l socket -d 'The control socket, instead of the one in the configuration' -r -F
+complete -c dns01d -n "__fish_dns01d_using_subcommand provider; and __fish_seen_subcommand_from show" -l json -d 'Print one JSON object'
+complete -c dns01d -n "__fish_dns01d_using_subcommand provider; and __fish_seen_subcommand_from show" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c dns01d -n "__fish_dns01d_using_subcommand provider; and __fish_seen_subcommand_from check" -s c -l config -d 'The configuration file' -r -F
 complete -c dns01d -n "__fish_dns01d_using_subcommand provider; and __fish_seen_subcommand_from check" -l socket -d 'The control socket, instead of the one in the configuration' -r -F
 complete -c dns01d -n "__fish_dns01d_using_subcommand provider; and __fish_seen_subcommand_from check" -l json -d 'Print one JSON object'

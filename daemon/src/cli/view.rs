@@ -167,7 +167,8 @@ pub(super) fn push_paragraph(out: &mut String, painted: &str, columns: usize, te
     }
 }
 
-fn push_lines(out: &mut String, lead: &str, indent: usize, text: &str, view: &View) {
+/// `lead` and the text, with the following lines indented.
+pub(super) fn push_lines(out: &mut String, lead: &str, indent: usize, text: &str, view: &View) {
     for (index, line) in wrap(text, view.width.saturating_sub(indent)).iter().enumerate() {
         if index == 0 {
             out.push_str(&format!("{lead}{line}\n"));

@@ -16,6 +16,7 @@ mod interop;
 mod issuance;
 mod plugins;
 mod processes;
+mod provider_command;
 mod reload;
 mod secrecy;
 mod stage;

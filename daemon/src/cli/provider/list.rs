@@ -13,7 +13,7 @@ use crate::{
     cli::{
         Color, View,
         commands::{failed, print},
-        view::{clean, wrap},
+        view::{clean, push_lines, push_paragraph},
     },
     clock::{Clock as _, SystemClock},
     plugin::{self, Found},
@@ -26,7 +26,7 @@ pub struct Arguments {
     #[arg(long)]
     json: bool,
     #[command(flatten)]
-    places: Places,
+    pub(super) places: Places,
 }
 
 /// `--json`.
@@ -36,6 +36,8 @@ pub(super) struct Listing {
     pub configuration: Option<PathBuf>,
     /// It could not be read whole: instances may be missing here.
     pub configuration_faulty: bool,
+    /// Where libraries are looked for, the first one wins.
+    pub directories: Vec<PathBuf>,
     /// In the order in which they are looked for.
     pub libraries: Vec<Library>,
 }
@@ -95,7 +97,7 @@ pub(super) fn run(arguments: &Arguments, context: &Context<'_>) -> ExitCode {
             Err(error) => return failed(&error),
         }
     } else {
-        table(&listing, &machine, &View::of(&stdout(), SystemClock.now()))
+        table(&listing, &View::of(&stdout(), SystemClock.now()))
     };
     print(&text, ExitCode::SUCCESS)
 }
@@ -105,6 +107,7 @@ fn listing(machine: &Machine, found: &[Found]) -> Listing {
     Listing {
         configuration: machine.configuration.clone(),
         configuration_faulty: machine.known.faulty,
+        directories: machine.known.directories.clone(),
         libraries,
     }
 }
@@ -151,10 +154,9 @@ fn library(machine: &Machine, found: &Found) -> Library {
             (None, Vec::new(), Some(fault))
         }
     };
-    let short = plugin::short_name(&found.path).filter(|_| is_first(machine, found));
     Library {
         path: found.path.clone(),
-        name: short,
+        name: machine.short_name(&found.path),
         version,
         instances: names(&mut users.iter()),
         providers,
@@ -162,26 +164,25 @@ fn library(machine: &Machine, found: &Found) -> Library {
     }
 }
 
-/// True when a configuration finds this file by its short name: no earlier directory has one of that name.
-fn is_first(machine: &Machine, found: &Found) -> bool {
-    let Some(file) = found.path.file_name() else {
-        return false;
-    };
-    let first = machine
-        .known
-        .directories
-        .iter()
-        .map(|directory| directory.join(file))
-        .find(|path| path.exists());
-    first.as_ref() == Some(&found.path)
+const UNUSABLE: &str = "cannot be used";
+
+fn used_by(instances: &[String]) -> String {
+    match instances {
+        [] => String::new(),
+        instances => format!("; used by {}", instances.join(", ")),
+    }
 }
 
-fn table(listing: &Listing, machine: &Machine, view: &View) -> String {
+/// The listing for people: a block for each library.
+pub(super) fn table(listing: &Listing, view: &View) -> String {
     let mut out = String::new();
     for library in &listing.libraries {
         let path = clean(&library.path.display().to_string());
-        let version = library.version.as_deref().map(clean).unwrap_or_default();
-        out.push_str(&format!("{}  {version}\n", view.paint(Color::Bold, &path)));
+        let version = match &library.version {
+            Some(version) => format!("  {}", clean(version)),
+            None => String::new(),
+        };
+        out.push_str(&format!("{}{version}\n", view.paint(Color::Bold, &path)));
         let width = library
             .providers
             .iter()
@@ -189,27 +190,44 @@ fn table(listing: &Listing, machine: &Machine, view: &View) -> String {
             .max()
             .unwrap_or(0);
         for provider in &library.providers {
-            let users = match provider.instances.as_slice() {
-                [] => String::new(),
-                users => format!("  used by {}", users.join(", ")),
-            };
-            let id = format!("{:width$}", provider.id);
-            let title = clean(&provider.title);
-            out.push_str(&format!("  {}  {title}{users}\n", view.paint(Color::Good, &id)));
+            let users = used_by(&provider.instances);
+            let lead = format!("  {:width$}  ", provider.id);
+            push_lines(
+                &mut out,
+                &view.paint(Color::Good, &lead),
+                width + 4,
+                &format!("{}{users}", provider.title),
+                view,
+            );
         }
         if let Some(fault) = &library.fault {
-            let text = match &fault.help {
-                Some(help) => format!("cannot be used: {}; {help}", fault.text),
-                None => format!("cannot be used: {}", fault.text),
-            };
-            for line in wrap(&text, view.width.saturating_sub(2)) {
-                out.push_str(&format!("  {}\n", view.paint(Color::Bad, &line)));
-            }
+            let help = fault.help.iter().map(|help| format!("; {help}"));
+            let text = format!(
+                "{}{}{}",
+                fault.text,
+                help.collect::<String>(),
+                used_by(&library.instances)
+            );
+            push_paragraph(
+                &mut out,
+                &view.paint(Color::Bad, UNUSABLE),
+                UNUSABLE.len(),
+                &text,
+                view,
+            );
         }
     }
+    if listing.configuration_faulty {
+        out.push_str(&format!(
+            "\n{}\n",
+            view.paint(
+                Color::Bad,
+                "the configuration has faults, and instances may be missing here: `dns01d check` shows them"
+            )
+        ));
+    }
     if listing.libraries.is_empty() {
-        let places: Vec<_> = machine
-            .known
+        let places: Vec<_> = listing
             .directories
             .iter()
             .map(|directory| directory.display().to_string())

@@ -1,8 +1,14 @@
 //! `dns01d provider`: which providers there are, what they take, and what they need before their first record.
 
+mod facts;
 mod list;
 mod places;
-pub(super) mod prepare;
+mod prepare;
+mod show;
+mod snippet;
+
+#[cfg(test)]
+mod tests;
 
 use std::{path::PathBuf, process::ExitCode};
 
@@ -17,6 +23,11 @@ pub enum ProviderCommand {
     /// Each library is asked what it is, in a process without options and network. Needs neither a running
     /// daemon nor a configuration.
     List(list::Arguments),
+    /// Show what a provider is, which options it takes, and how to configure it
+    ///
+    /// From its library. With the name of an instance, and a configuration without faults, also what the instance
+    /// says of itself once it is open; it is not asked to do anything.
+    Show(show::Arguments),
     /// Have a provider instance check its credentials, and whether it may write for these names
     ///
     /// Changes nothing. The running daemon does it; without one, this process does.
@@ -44,6 +55,7 @@ pub(super) struct Context<'r> {
 pub(super) fn run(command: ProviderCommand, context: &Context<'_>) -> ExitCode {
     match command {
         ProviderCommand::List(arguments) => list::run(&arguments, context),
+        ProviderCommand::Show(arguments) => show::run(&arguments, context),
         ProviderCommand::Check(arguments) => prepare::check(&arguments, context),
         ProviderCommand::Setup(arguments) => prepare::setup(&arguments, context),
     }

@@ -113,8 +113,7 @@ async fn prepare(
     let client = client(context.socket.clone(), &context.config);
     match client.prepare(task, instance, names.clone()).await {
         Ok(prepared) => return Ok(prepared),
-        // a socket that was named is that of a daemon that is meant
-        Err(ClientError::Missing(_) | ClientError::Dead(_)) if context.socket.is_none() => {}
+        Err(ClientError::Missing(_) | ClientError::Dead(_)) => {}
         Err(error) => return Err(failed(&error)),
     }
     let starter = PluginStarter::default();
@@ -129,7 +128,7 @@ async fn prepare(
     prepared.map_err(|error| failed(&error))
 }
 
-pub(in crate::cli) fn table(task: Task, prepared: &Prepared, view: &View) -> String {
+pub(super) fn table(task: Task, prepared: &Prepared, view: &View) -> String {
     let mut out = String::new();
     for outcome in &prepared.outcomes {
         let what = match &outcome.name {

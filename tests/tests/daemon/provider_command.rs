@@ -1,0 +1,287 @@
+//! `dns01d provider`: from the libraries themselves, and with the daemon's own state, whether it runs or not.
+
+use std::{
+    fs,
+    process::{Command, Output},
+};
+
+use lab::daemon::{Home, built};
+use rustix::process::Signal;
+use serde_json::Value;
+
+use super::{c_plugin::compile, stage::Stage};
+
+const NAME: &str = "www.internal.example.test";
+const SECRET: &str = "correct-horse-battery";
+
+/// A configuration with an instance `accounts` beside the `dns` of rfc2136.
+async fn site() -> (Stage, Home) {
+    let mut stage = Stage::new().await;
+    stage.setup.certificates.clear();
+    let home = stage.home();
+    let library = compile(
+        home.config().parent().unwrap(),
+        "accounts",
+        include_str!("plugins/accounts.c"),
+    );
+    let secret = home.path("password");
+    fs::write(&secret, SECRET).unwrap();
+    fs::set_permissions(&secret, std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
+    let text = format!(
+        "providers:\n  accounts:\n    library: {}\n    zones: [auth.test]\n    options: {{ password: {{ file: {} }} }}\n",
+        library.display(),
+        secret.display()
+    );
+    fs::write(home.path("accounts.yaml"), text).unwrap();
+    stage.setup.extra = "include: [accounts.yaml]\n".into();
+    home.configure(&stage.setup).unwrap();
+    (stage, home)
+}
+
+fn text(output: &Output) -> String {
+    let said = [&output.stdout, &output.stderr].map(|bytes| String::from_utf8_lossy(bytes).into_owned());
+    let said = said.concat();
+    assert!(!said.contains(SECRET), "{said}");
+    said
+}
+
+fn succeeds(home: &Home, arguments: &[&str]) -> String {
+    let output = home.command(arguments);
+    assert!(output.status.success(), "{arguments:?}: {}", text(&output));
+    text(&output)
+}
+
+fn json(home: &Home, arguments: &[&str]) -> Value {
+    let output = home.command(arguments);
+    serde_json::from_slice(&output.stdout).unwrap_or_else(|error| panic!("{error}: {}", text(&output)))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_setup_keeps_is_found_with_a_daemon_and_without_one() {
+    let (_stage, home) = site().await;
+    let setup = |home: &Home| succeeds(home, &["provider", "setup", "accounts", NAME]);
+
+    let said = setup(&home);
+    assert!(
+        said.contains(&format!("new account; add _acme-challenge.{NAME}.")),
+        "{said}"
+    );
+    assert!(
+        said.contains(&format!("_acme-challenge.{NAME} in zone internal.example.test")),
+        "{said}"
+    );
+    assert!(setup(&home).contains("known account"), "kept without a daemon");
+
+    let mut daemon = home.start().await.unwrap();
+    assert!(setup(&home).contains("known account"), "found by the daemon");
+    let other = json(
+        &home,
+        &[
+            "provider",
+            "setup",
+            "--json",
+            "accounts",
+            "*.internal.example.test",
+            "internal.example.test",
+        ],
+    );
+    let outcomes = other["outcomes"].as_array().unwrap();
+    assert_eq!(
+        outcomes.len(),
+        1,
+        "the wildcard is proved at the same name: {other:#}"
+    );
+    assert_eq!(
+        outcomes[0]["challenge_name"],
+        "_acme-challenge.internal.example.test"
+    );
+    assert!(
+        outcomes[0]["text"].as_str().unwrap().contains("new account"),
+        "{other:#}"
+    );
+    assert!(outcomes[0]["failure"].is_null());
+
+    daemon.signal(Signal::TERM);
+    daemon
+        .program
+        .ended(std::time::Duration::from_secs(30))
+        .await
+        .unwrap();
+    let said = succeeds(&home, &["provider", "setup", "accounts", "internal.example.test"]);
+    assert!(said.contains("known account"), "kept by the daemon: {said}");
+    assert!(!daemon.program.log().contains(SECRET));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_fails_for_one_name_is_said_beside_what_went_well() {
+    let (_stage, home) = site().await;
+    let _daemon = home.start().await.unwrap();
+    let output = home.command(&[
+        "provider",
+        "setup",
+        "accounts",
+        NAME,
+        "locked.internal.example.test",
+    ]);
+    assert_eq!(output.status.code(), Some(1));
+    let said = text(&output);
+    assert!(said.contains(&format!("{NAME}  done")), "{said}");
+    assert!(said.contains("locked.internal.example.test  failed"), "{said}");
+    assert!(
+        said.contains("credentials refused: the account of locked"),
+        "{said}"
+    );
+
+    let output = home.command(&["provider", "setup", "dns", NAME]);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(text(&output).contains("not supported"), "{}", text(&output));
+    let output = home.command(&["provider", "setup", "nosuch", NAME]);
+    assert!(
+        text(&output).contains("no provider instance `nosuch`"),
+        "{}",
+        text(&output)
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_check_tells_of_credentials_and_of_names_and_changes_nothing() {
+    let (stage, home) = site().await;
+    let check = |arguments: &[&str]| succeeds(&home, &[&["provider", "check"], arguments].concat());
+    let without = check(&["accounts", NAME]);
+    let daemon = home.start().await.unwrap();
+    assert_eq!(
+        check(&["accounts", NAME]),
+        without,
+        "with a daemon and without one"
+    );
+    assert!(without.contains(&format!("{NAME}  good")), "{without}");
+    assert!(without.contains("is in internal.example.test"), "{without}");
+    assert_eq!(
+        check(&["accounts"]),
+        "credentials  good\n  the password is good\n"
+    );
+
+    let said = check(&["dns", "internal.example.test"]);
+    assert!(said.contains("key daemon-key may remove TXT"), "{said}");
+    assert!(stage.txt().is_empty());
+    drop(daemon);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_state_that_another_process_or_user_has_is_left_alone() {
+    let (_stage, home) = site().await;
+    let setup = |home: &Home| {
+        let mut command = Command::new(built("dns01d"));
+        command.arg("--config").arg(home.config());
+        // not the socket of the daemon that runs
+        command.arg("--socket").arg(home.path("elsewhere.sock"));
+        command.args(["provider", "setup", "accounts", NAME]);
+        command.output().unwrap()
+    };
+    let daemon = home.start().await.unwrap();
+    let output = setup(&home);
+    assert_eq!(output.status.code(), Some(1));
+    let holder = format!("process number {}", daemon.program.id());
+    assert!(text(&output).contains(&holder), "{}", text(&output));
+    drop(daemon);
+
+    std::os::unix::fs::chown(home.state(), Some(65534), None).expect("the tests run as root");
+    let output = setup(&home);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(
+        text(&output).contains("belongs to uid 65534"),
+        "{}",
+        text(&output)
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_list_has_every_library_with_its_instances_or_the_reason() {
+    let (_stage, home) = site().await;
+    let plugins = home.path("plugins");
+    fs::create_dir(&plugins).unwrap();
+    fs::copy(built("libdns01_rfc2136.so"), plugins.join("libdns01_rfc2136.so")).unwrap();
+    fs::write(plugins.join("libdns01_broken.so"), "no library").unwrap();
+    let host = built("dns01-plugin-host");
+    let places = [
+        "--plugin-dir",
+        plugins.to_str().unwrap(),
+        "--plugin-host",
+        host.to_str().unwrap(),
+    ];
+
+    let listed = json(&home, &[&["provider", "list", "--json"], &places[..]].concat());
+    let libraries = listed["libraries"].as_array().unwrap();
+    let library = |end: &str| {
+        let found = libraries
+            .iter()
+            .find(|one| one["path"].as_str().unwrap().ends_with(end));
+        found.unwrap_or_else(|| panic!("no {end}: {listed:#}"))
+    };
+    assert_eq!(
+        library("/accounts.so")["providers"][0]["instances"][0],
+        "accounts"
+    );
+    assert_eq!(library("plugins/libdns01_rfc2136.so")["name"], "rfc2136");
+    assert_eq!(
+        library("plugins/libdns01_rfc2136.so")["instances"]
+            .as_array()
+            .unwrap()
+            .len(),
+        0
+    );
+    assert_eq!(
+        library(built("libdns01_rfc2136.so").to_str().unwrap())["providers"][0]["instances"][0],
+        "dns",
+        "named by the configuration: {listed:#}"
+    );
+    let broken = library("/libdns01_broken.so");
+    assert!(
+        broken["fault"]["text"]
+            .as_str()
+            .unwrap()
+            .contains("not a shared library")
+    );
+    assert!(listed["configuration_faulty"] == false);
+
+    // half a configuration is enough
+    fs::write(
+        home.path("accounts.yaml"),
+        "providers:\n  accounts: { library: nosuch }\n",
+    )
+    .unwrap();
+    let said = succeeds(&home, &[&["provider", "list"], &places[..]].concat());
+    assert!(said.contains("; used by dns"), "{said}");
+    assert!(said.contains("the configuration has faults"), "{said}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_instance_is_shown_with_its_library_and_what_it_says_when_open() {
+    let (_stage, home) = site().await;
+    let said = succeeds(&home, &["provider", "show", "accounts"]);
+    for part in [
+        "Accounts of names",
+        "https://accounts.example.test",
+        "MIT",
+        "required secret text",
+    ] {
+        assert!(said.contains(part), "{part}: {said}");
+    }
+    let shown = json(&home, &["provider", "show", "--json", "dns"]);
+    assert_eq!(shown["instance"]["info"]["max_batch"], 100, "{shown:#}");
+    assert_eq!(shown["instances"][0], "dns");
+    let sum = Command::new("sha256sum")
+        .arg(built("libdns01_rfc2136.so"))
+        .output()
+        .unwrap();
+    let sum = String::from_utf8(sum.stdout).unwrap();
+    assert_eq!(shown["library"]["sha256"], sum.split_whitespace().next().unwrap());
+
+    let path = built("libdns01_rfc2136.so");
+    let by_path = json(&home, &["provider", "show", "--json", path.to_str().unwrap()]);
+    assert_eq!(by_path["id"], "rfc2136");
+    assert!(by_path["instance"].is_null());
+    let output = home.command(&["provider", "show", "nosuch"]);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(text(&output).contains("no provider, library or provider instance `nosuch`"));
+}
