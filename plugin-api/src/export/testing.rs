@@ -17,7 +17,7 @@ use std::ffi::{CStr, CString, c_char};
 use std::io::{PipeReader, PipeWriter, Write as _, pipe};
 use std::marker::PhantomData;
 use std::os::fd::AsRawFd as _;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 #[expect(clippy::disallowed_types, reason = "a test that panics has ended anyway")]
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
@@ -375,12 +375,13 @@ impl TestCall {
     /// If the machine has no more descriptors.
     #[must_use]
     pub fn new(timeout: Duration) -> Box<Self> {
+        static LAST_ID: AtomicU64 = AtomicU64::new(0);
         let (reader, writer) = pipe().expect("a pipe for the test call");
         Box::new(Self {
             call: abi::Call {
                 struct_size: size_of::<abi::Call>() as u32,
                 attempt: 1,
-                call_id: 1,
+                call_id: LAST_ID.fetch_add(1, Ordering::Relaxed) + 1,
                 timeout_ms: super::provider::milliseconds(timeout),
                 cancel_fd: reader.as_raw_fd(),
                 reserved0: 0,
