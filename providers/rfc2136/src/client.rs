@@ -3,8 +3,9 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use dns01_plugin_api::{Call, Limit};
+use dns01_plugin_api::{Call, Level, Limit};
 use hickory_proto::op::{Message, ResponseCode};
+use parking_lot::Mutex;
 
 use crate::answer::{Answer, Judged, Sent};
 use crate::error::Error;
@@ -39,19 +40,41 @@ pub struct Client {
     pub timeout: Duration,
     /// Wall clock, in seconds since 1970: [`unix_now`].
     pub now: fn() -> u64,
+    /// Who answered in the call that is in progress.
+    pub turn: Turn,
+}
+
+/// Which server a call found, so that its further requests do not wait for a dead one again. The next call
+/// begins with the first server anew.
+#[derive(Debug, Default)]
+pub struct Turn(Mutex<Option<(u64, usize)>>);
+
+impl Turn {
+    fn begin(&self, call: &Call<'_>) -> usize {
+        self.0
+            .lock()
+            .filter(|(id, _)| *id == call.id())
+            .map_or(0, |(_, server)| server)
+    }
+
+    fn keep(&self, call: &Call<'_>, server: usize) {
+        *self.0.lock() = Some((call.id(), server));
+    }
 }
 
 impl Client {
     /// Sends a request and returns the first answer that is proven to come from one of
     /// the servers, whatever its RCODE. A server that cannot be reached, fails or has
-    /// no dynamic updates gives way to the next.
+    /// no dynamic updates gives way to the next, and the log says so.
     ///
     /// # Errors
     /// [`Error`], but never [`Error::Refused`].
     pub fn ask(&self, call: &Call<'_>, request: &Message) -> Result<Answer, Error> {
         let mut attempts = Vec::new();
         let mut failed = None;
-        for server in &self.servers {
+        let first = self.turn.begin(call);
+        for at in (0..self.servers.len()).map(|step| (first + step) % self.servers.len()) {
+            let server = &self.servers[at];
             let limit = call.limit(self.timeout);
             let addresses = match server.addresses(call, limit) {
                 Ok(addresses) => addresses,
@@ -70,17 +93,40 @@ impl Client {
                             message,
                         };
                         match answer.code() {
-                            ResponseCode::ServFail | ResponseCode::NotImp => failed = Some(answer),
-                            _ => return Ok(answer),
+                            code @ (ResponseCode::ServFail | ResponseCode::NotImp) => {
+                                attempts.push((answer.server.clone(), Fault::Answered(code)));
+                                failed = Some(answer);
+                            }
+                            _ => {
+                                self.turn.keep(call, at);
+                                moved_on(call, &attempts, &answer.server);
+                                return Ok(answer);
+                            }
                         }
                     }
                     Err(Failed::Network(Fault::Cancelled)) => return Err(Error::Cancelled),
                     Err(Failed::Network(fault)) => attempts.push((label, fault)),
+                    // what stands before a dead server answers so, and cannot sign
+                    Err(Failed::Answer(error))
+                        if matches!(
+                            *error,
+                            Error::Unsigned {
+                                code: ResponseCode::ServFail,
+                                ..
+                            }
+                        ) && self.servers.len() > 1 =>
+                    {
+                        attempts.push((label, Fault::Answered(ResponseCode::ServFail)));
+                    }
                     Err(Failed::Answer(error)) => return Err(*error),
                 }
             }
         }
-        failed.ok_or(Error::Unreachable { attempts })
+        match (failed, attempts.as_slice()) {
+            // the only one has its own advice
+            (Some(answer), [_]) => Ok(answer),
+            _ => Err(Error::NoServer { attempts }),
+        }
     }
 
     /// One request to one address.
@@ -164,6 +210,16 @@ impl From<Fault> for Failed {
 
 fn answer(error: Error) -> Failed {
     Failed::Answer(Box::new(error))
+}
+
+/// Tells the operator that a server is passed over; silent where the first one answered.
+fn moved_on(call: &Call<'_>, attempts: &[(String, Fault)], to: &str) {
+    for (server, fault) in attempts {
+        call.log(
+            Level::Warn,
+            &format!("server {server} is passed over: {fault}; {to} answers instead"),
+        );
+    }
 }
 
 /// The server as configured, with the address if that says more.

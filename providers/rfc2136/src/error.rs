@@ -18,9 +18,9 @@ pub enum Error {
     /// The host wants the call to end, or its time is up.
     #[error("given up: cancelled or out of time")]
     Cancelled,
-    /// No server could be asked.
-    #[error("no server answers: {}", list(.attempts))]
-    Unreachable {
+    /// No server could be asked, or none of several can do it.
+    #[error("no server can be used: {}", list(.attempts))]
+    NoServer {
         /// Each address tried, and why it failed.
         attempts: Vec<(String, Fault)>,
     },
@@ -32,8 +32,9 @@ pub enum Error {
     },
     /// The answer to a signed request has no signature.
     #[error(
-        "{server} answers {code} without a signature: it ignores key {key}, or something else answers in its \
-         place; the answer is not trusted"
+        "{server} answers {} without a signature, which is not trusted: it does not know key {key}, has another secret \
+         or algorithm for it, or has no such zone (its log says which), or something else answers in its place",
+        mnemonic(*.code)
     )]
     Unsigned {
         /// Who answered.
@@ -53,8 +54,8 @@ pub enum Error {
     },
     /// BADKEY
     #[error(
-        "{server} does not know key {key} with {algorithm} (BADKEY): compare name and algorithm with its \
-         configuration"
+        "{server} does not take key {key} with {algorithm} (BADKEY): compare name and algorithm with its \
+         configuration; Knot DNS says so too of a key whose acl does not allow this change"
     )]
     BadKey {
         /// Who answered.
@@ -158,7 +159,11 @@ impl Error {
     pub fn class(&self) -> Class {
         match self {
             Self::Cancelled => Class::Cancelled,
-            Self::Unreachable { .. } | Self::Malformed { .. } | Self::Forged { .. } => Class::Transient,
+            Self::NoServer { attempts } => match attempts.last() {
+                Some(_) if attempts.iter().all(|(_, fault)| fault.is_lasting()) => Class::Permanent,
+                _ => Class::Transient,
+            },
+            Self::Malformed { .. } | Self::Forged { .. } => Class::Transient,
             // a machine that has just booted has no clock yet; NTP mends it unaided
             Self::BadTime { .. } => Class::Transient,
             Self::Unsigned {
@@ -188,8 +193,11 @@ impl Error {
             Self::BadSig { .. } => error_code::BADSIG,
             Self::BadTime { .. } => error_code::BADTIME,
             Self::Tsig { code, .. } => *code,
+            Self::NoServer { attempts } => {
+                let answered = attempts.iter().rev().find_map(|(_, fault)| fault.code());
+                answered.map_or(0, u16::from)
+            }
             Self::Cancelled
-            | Self::Unreachable { .. }
             | Self::Malformed { .. }
             | Self::Forged { .. }
             | Self::Sign { .. }
@@ -202,7 +210,12 @@ impl Error {
 
     /// Nothing that follows in this call could go better.
     pub(crate) fn ends_call(&self) -> bool {
-        matches!(self, Self::Cancelled | Self::Unreachable { .. })
+        match self {
+            Self::Cancelled => true,
+            // one that answers may have failed at this zone only
+            Self::NoServer { attempts } => attempts.iter().all(|(_, fault)| fault.code().is_none()),
+            _ => false,
+        }
     }
 }
 
@@ -252,8 +265,15 @@ fn refusal(server: &str, zone: &str, key: Option<&str>, code: ResponseCode) -> S
 }
 
 /// The name that operators know an RCODE by.
-fn mnemonic(code: ResponseCode) -> String {
+pub(crate) fn mnemonic(code: ResponseCode) -> String {
     match code {
+        ResponseCode::NoError => "NOERROR".to_owned(),
+        ResponseCode::FormErr => "FORMERR".to_owned(),
+        ResponseCode::ServFail => "SERVFAIL".to_owned(),
+        ResponseCode::NotImp => "NOTIMP".to_owned(),
+        ResponseCode::Refused => "REFUSED".to_owned(),
+        ResponseCode::NotAuth => "NOTAUTH".to_owned(),
+        ResponseCode::NotZone => "NOTZONE".to_owned(),
         ResponseCode::NXDomain => "NXDOMAIN".to_owned(),
         ResponseCode::YXDomain => "YXDOMAIN".to_owned(),
         ResponseCode::YXRRSet => "YXRRSET".to_owned(),

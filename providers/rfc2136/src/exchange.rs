@@ -7,8 +7,11 @@ use std::os::fd::{AsFd, BorrowedFd};
 use std::time::Duration;
 
 use dns01_plugin_api::{Call, Limit};
+use hickory_proto::op::ResponseCode;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::net::{AddressFamily, SocketFlags, SocketType};
+
+use crate::error::mnemonic;
 
 /// First wait before a datagram is sent again; doubled each time.
 const RESEND: Duration = Duration::from_secs(1);
@@ -27,6 +30,9 @@ pub enum Fault {
         /// What was being waited for.
         doing: &'static str,
     },
+    /// It answers that it cannot do it.
+    #[error("answers {}", mnemonic(*.0))]
+    Answered(ResponseCode),
     /// The system says why.
     #[error("cannot {doing}: {source}")]
     Io {
@@ -35,6 +41,21 @@ pub enum Fault {
         /// What the system said.
         source: io::Error,
     },
+}
+
+impl Fault {
+    /// What the server answered, if it did.
+    pub(crate) fn code(&self) -> Option<ResponseCode> {
+        match self {
+            Self::Answered(code) => Some(*code),
+            Self::Cancelled | Self::Silent { .. } | Self::Io { .. } => None,
+        }
+    }
+
+    /// It stays so until somebody configures the server anew.
+    pub(crate) fn is_lasting(&self) -> bool {
+        self.code() == Some(ResponseCode::NotImp)
+    }
 }
 
 /// Sends a datagram, again after a while, until `accept` takes what comes back. Only

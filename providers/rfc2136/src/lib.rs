@@ -16,7 +16,7 @@ mod update;
 mod zone;
 
 pub use answer::Answer;
-pub use client::{Client, Transport, unix_now};
+pub use client::{Client, Transport, Turn, unix_now};
 pub use error::Error;
 pub use exchange::Fault;
 pub use provider::Rfc2136;

@@ -5,7 +5,7 @@ use std::time::Duration;
 use dns01_plugin_api::{Error, Opt, OptionSpec, Options, Secret};
 use hickory_proto::rr::Name;
 
-use crate::client::{Client, Transport, unix_now};
+use crate::client::{Client, Transport, Turn, unix_now};
 use crate::server::Server;
 use crate::tsig::{Algorithm, Key};
 
@@ -106,6 +106,7 @@ impl Settings {
             key,
             timeout,
             now: unix_now,
+            turn: Turn::default(),
         };
         Ok(Self {
             client,

@@ -10,7 +10,6 @@ use hickory_proto::op::{Message, OpCode, Query, ResponseCode};
 use hickory_proto::rr::{Name, RecordType};
 use parking_lot::Mutex;
 
-use crate::answer::Answer;
 use crate::client::Client;
 use crate::error::Error;
 
@@ -56,19 +55,19 @@ impl Zones {
         }
         let mut candidate = fqdn.clone();
         loop {
-            let (said, answer) = ask(client, call, &candidate)?;
+            let (said, server) = ask(client, call, &candidate)?;
             match said {
                 Said::Zone(zone) => return Ok(self.remember(zone)),
                 Said::Delegated(cut) => {
                     return Err(Error::Delegated {
-                        server: answer.server,
+                        server,
                         fqdn: shown(fqdn),
                         cut: shown(&cut),
                     });
                 }
                 Said::Nothing if candidate.num_labels() <= 1 => {
                     return Err(Error::NotServed {
-                        server: answer.server,
+                        server,
                         fqdn: shown(fqdn),
                     });
                 }
@@ -101,8 +100,19 @@ pub(crate) fn soa_query(name: &Name) -> Message {
     query
 }
 
-fn ask(client: &Client, call: &Call<'_>, name: &Name) -> Result<(Said, Answer), Error> {
-    let answer = client.ask(call, &soa_query(name))?;
+/// What the server says of a name, and who it is.
+fn ask(client: &Client, call: &Call<'_>, name: &Name) -> Result<(Said, String), Error> {
+    let answer = match client.ask(call, &soa_query(name)) {
+        Ok(answer) => answer,
+        // Knot DNS has no zone to verify the signature by, and so gives none itself. Whoever
+        // lies here makes us ask for a zone above, whose answer has to be signed again
+        Err(Error::Unsigned {
+            server,
+            code: ResponseCode::Refused,
+            ..
+        }) => return Ok((Said::Nothing, server)),
+        Err(error) => return Err(error),
+    };
     let said = match answer.code() {
         ResponseCode::NoError | ResponseCode::NXDomain => read(&answer.message, name),
         // it answers for what it holds and refuses the rest
@@ -117,7 +127,7 @@ fn ask(client: &Client, call: &Call<'_>, name: &Name) -> Result<(Said, Answer), 
             });
         }
     };
-    Ok((said, answer))
+    Ok((said, answer.server))
 }
 
 fn read(message: &Message, name: &Name) -> Said {

@@ -13,7 +13,7 @@ use dns01_plugin_api::abi::{cap, status};
 use dns01_plugin_api::testing::{TestCall, TestHost, TestInstance, TestOutcome, TestRecord};
 use dns01_plugin_api::{Batch, Call, Description, Error, Host, Kind, Options, Provider, Success};
 use dns01_rfc2136::tsig::{Algorithm, Key};
-use dns01_rfc2136::{Change, Client, Rfc2136, Transport, Txt, messages};
+use dns01_rfc2136::{Change, Client, Rfc2136, Transport, Turn, Txt, messages};
 use support::{Named, SHA224, SHA256, SHA384, SHA512, free_port};
 
 static NAMED: LazyLock<Named> = LazyLock::new(Named::start);
@@ -237,7 +237,7 @@ fn each_refusal_has_its_class_number_and_advice() {
             record(&good),
             status::AUTH,
             17,
-            "does not know key nobody",
+            "does not take key nobody",
         ),
         (
             with_key(SHA256, "hmac-sha512", &[]),
@@ -590,6 +590,7 @@ impl Provider for WrongClock {
             key: Some(Key::from_base64(SHA256.0, Algorithm::HmacSha256, SHA256.1).unwrap()),
             timeout: Duration::from_secs(5),
             now: || 1_000_000_000,
+            turn: Turn::default(),
         }))
     }
 

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
+use dns01_plugin_api::Level;
 use dns01_plugin_api::abi::status;
 use dns01_plugin_api::testing::{TestHost, TestOutcome, TestRecord};
 use dns01_rfc2136::tsig::{Algorithm, Key, Mac, verify_request};
@@ -15,6 +16,7 @@ use dns01_rfc2136::{Rfc2136, unix_now};
 const SECRET: &str = "c2VjcmV0IG9mIHRoZSB0ZXN0IGtleQ==";
 const NOERROR: u8 = 0;
 const SERVFAIL: u8 = 2;
+const REFUSED: u8 = 5;
 
 fn key() -> Key {
     Key::from_base64("k", Algorithm::HmacSha256, SECRET).unwrap()
@@ -99,6 +101,10 @@ fn lie(request: &[u8]) -> Vec<Vec<u8>> {
 }
 
 fn present(servers: &[&str], transport: &str) -> TestOutcome {
+    presented(servers, transport).0
+}
+
+fn presented(servers: &[&str], transport: &str) -> (TestOutcome, &'static TestHost) {
     let mut options = vec![
         ("zone", "example.test"),
         ("tsig-key", "k"),
@@ -107,10 +113,12 @@ fn present(servers: &[&str], transport: &str) -> TestOutcome {
         ("timeout", "700"),
     ];
     options.extend(servers.iter().map(|server| ("server", *server)));
-    let instance = TestHost::start().open::<Rfc2136>(&options).unwrap();
-    instance
+    let host = TestHost::start();
+    let instance = host.open::<Rfc2136>(&options).unwrap();
+    let outcome = instance
         .present(&[TestRecord::new("_acme-challenge.example.test", "v")])
-        .remove(0)
+        .remove(0);
+    (outcome, host)
 }
 
 #[test]
@@ -256,16 +264,83 @@ fn each_signed_rcode_is_told_apart() {
 }
 
 #[test]
-fn a_failing_server_gives_way_to_the_next() {
+fn a_dead_server_gives_way_to_the_next_and_the_log_says_so() {
+    let refused = {
+        // free again: the kernel refuses what comes for it
+        let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+        socket.local_addr().unwrap().to_string()
+    };
+    let silent = fake(silence, silence);
     let failing = fake(|request| vec![signed(request, SERVFAIL)], silence);
+    let relay = fake(
+        |request| vec![unsigned(request, SERVFAIL).0],
+        |request| vec![framed(unsigned(request, SERVFAIL).0)],
+    );
     let good = fake(|request| vec![signed(request, NOERROR)], silence);
-    assert!(present(&[&failing.address, &good.address], "udp").is_ok());
-    let outcome = present(&[&failing.address, &failing.address], "udp");
+    for (dead, why) in [
+        (&refused, "refused"),
+        (&silent.address, "no answer in time"),
+        (&failing.address, "answers SERVFAIL"),
+        (&relay.address, "answers SERVFAIL"),
+    ] {
+        let (outcome, host) = presented(&[dead, &good.address], "udp");
+        assert!(outcome.is_ok(), "{outcome:?}");
+        let log = host.logged(Level::Warn).join("\n");
+        let passed_over = format!("server {dead} is passed over");
+        let instead = format!("{} answers instead", good.address);
+        for part in [passed_over.as_str(), why, &instead] {
+            assert!(log.contains(part), "{part}: {log}");
+        }
+    }
+    let (outcome, host) = presented(&[&good.address, &refused], "udp");
+    assert!(outcome.is_ok(), "{outcome:?}");
+    assert!(host.logged(Level::Warn).is_empty());
+
+    let all = [refused.as_str(), &silent.address, &failing.address];
+    let outcome = present(&all, "udp");
     assert_eq!(
         (outcome.status, outcome.native_code),
         (status::TRANSIENT, 2),
         "{outcome:?}"
     );
+    for part in all
+        .into_iter()
+        .chain(["refused", "no answer in time", "SERVFAIL"])
+    {
+        assert!(outcome.message.contains(part), "{part}: {outcome:?}");
+    }
+    let outcome = present(&[&failing.address], "udp");
+    assert!(outcome.message.contains("its log says why"), "{outcome:?}");
+}
+
+#[test]
+fn a_call_waits_for_a_dead_server_once() {
+    static ASKED: AtomicUsize = AtomicUsize::new(0);
+    let silent = fake(
+        |_| {
+            ASKED.fetch_add(1, Ordering::SeqCst);
+            vec![]
+        },
+        silence,
+    );
+    // an authority of no zone: each label of a name is asked for
+    let good = fake(|request| vec![signed(request, REFUSED)], silence);
+    let options = [
+        ("tsig-key", "k"),
+        ("tsig-secret", SECRET),
+        ("timeout", "700"),
+        ("server", &silent.address),
+        ("server", &good.address),
+    ];
+    let host = TestHost::start();
+    let instance = host.open::<Rfc2136>(&options).unwrap();
+    let record = TestRecord::new("_acme-challenge.a.b.c.example.test", "v");
+    for call in 1..=2 {
+        let outcome = instance.present(std::slice::from_ref(&record)).remove(0);
+        assert_eq!(outcome.status, status::ZONE_NOT_FOUND, "{outcome:?}");
+        assert_eq!(ASKED.load(Ordering::SeqCst), call, "once in each call");
+        assert_eq!(host.logged(Level::Warn).len(), call, "said once in each call");
+    }
 }
 
 #[test]

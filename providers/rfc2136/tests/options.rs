@@ -12,7 +12,7 @@ const SECRET: (&str, &str) = ("tsig-secret", "c2VjcmV0");
 
 #[test]
 fn faults_name_the_option_and_the_remedy() {
-    let cases: [(&[(&str, &str)], &str); 14] = [
+    let cases: [(&[(&str, &str)], &str); 15] = [
         (&[], "`server` is missing"),
         (&[("server", "https://ns1")], "`server`"),
         (&[("server", "192.0.2.1:99999")], "from 1 to 65535"),
@@ -23,7 +23,8 @@ fn faults_name_the_option_and_the_remedy() {
         (&[SERVER, KEY, ("tsig-secret", "not base64!")], "not base64"),
         (&[SERVER, KEY, SECRET, ("tsig-algorithm", "hmac-md5")], "broken"),
         (&[SERVER, KEY, SECRET, ("tsig-algorithm", "hmac-sha1")], "broken"),
-        (&[SERVER, ("tsig-algorithm", "gss-tsig")], "Kerberos"),
+        (&[SERVER, ("tsig-algorithm", "gss-tsig")], "make a key of its own"),
+        (&[SERVER, KEY, ("tsig-algorithm", "GSS-TSIG.")], "CNAME"),
         (&[SERVER, ("ttl", "-1")], "`ttl`"),
         (&[SERVER, ("timeout", "0")], "`timeout`"),
         (&[SERVER, ("tsig_key", "k")], "no option `tsig_key`"),

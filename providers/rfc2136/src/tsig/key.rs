@@ -86,7 +86,9 @@ pub enum UnknownAlgorithm {
     Weak(String),
     /// GSS-TSIG, RFC 3645.
     #[error(
-        "{0} is not supported: it needs Kerberos; give dns01d a key of its own (hmac-sha256) on the server"
+        "{0} is not supported: it needs Kerberos, which a provider has not; make a key of its own for dns01d on the \
+         server (hmac-sha256) that may change TXT at the challenge names, or, where the server takes GSS-TSIG only \
+         (Active Directory), point a CNAME at each `_acme-challenge` name into a zone on a server that takes such keys"
     )]
     Gss(String),
     /// Anything else.
