@@ -10,6 +10,7 @@ use hickory_proto::rr::RecordType;
 use tempfile::TempDir;
 
 use crate::dns::{AskError, TsigKey, ask, ask_txt};
+use crate::primary::zone_file;
 use crate::process::{ProcessError, Program, free_port, write};
 
 /// It loads OpenSSL, its plugins and a zone.
@@ -213,10 +214,4 @@ fn policy(policy: &BindPolicy, key: &TsigKey) -> String {
                 .collect()
         }
     }
-}
-
-fn zone_file(records: &str) -> String {
-    format!(
-        "$TTL 5\n@ IN SOA ns1 hostmaster 1 3600 600 86400 1\n@ IN NS ns1\nns1 IN A 127.0.0.1\n{records}\n"
-    )
 }
