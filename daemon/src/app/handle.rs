@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use parking_lot::Mutex;
 use tokio::sync::broadcast::{Receiver, error::RecvError};
 use tokio_util::sync::CancellationToken;
-use tracing::warn;
+use tracing::{info, warn};
 
 use super::{preparation, status, wiring::Wiring};
 use crate::{
@@ -175,6 +175,12 @@ impl Handle for Daemon {
         names: Vec<DnsName>,
     ) -> BoxFuture<'_, Result<Prepared, PrepareError>> {
         async move {
+            info!(
+                provider = %instance,
+                task = task.as_str(),
+                names = names.len(),
+                "an operator has a provider look at names"
+            );
             let world = self.engine.world();
             let prepared = preparation::by(&world.publisher, task, &instance, &names);
             let prepared = tokio::select! {

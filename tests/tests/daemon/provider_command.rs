@@ -109,7 +109,9 @@ async fn what_setup_keeps_is_found_with_a_daemon_and_without_one() {
         .unwrap();
     let said = succeeds(&home, &["provider", "setup", "accounts", "internal.example.test"]);
     assert!(said.contains("known account"), "kept by the daemon: {said}");
-    assert!(!daemon.program.log().contains(SECRET));
+    let log = daemon.program.log();
+    assert!(!log.contains(SECRET));
+    assert!(log.contains("an operator has a provider look at names"), "{log}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
