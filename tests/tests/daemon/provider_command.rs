@@ -5,7 +5,12 @@ use std::{
     process::{Command, Output},
 };
 
-use lab::daemon::{Home, built};
+use lab::{
+    acme_dns::Double,
+    ca::{AcmeCa, CaOptions},
+    daemon::{CertificateSetup, Home, Setup, built},
+    dns::Zone,
+};
 use rustix::process::Signal;
 use serde_json::Value;
 
@@ -286,4 +291,52 @@ async fn an_instance_is_shown_with_its_library_and_what_it_says_when_open() {
     let output = home.command(&["provider", "show", "nosuch"]);
     assert_eq!(output.status.code(), Some(1));
     assert!(text(&output).contains("no provider, library or provider instance `nosuch`"));
+}
+
+/// What an operator of acme-dns does: set up, add the CNAME that was printed, start the daemon.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_account_that_setup_made_proves_the_name_in_the_daemon() {
+    const SERVICE: &str = "auth.example.test";
+    let zone = "example.test";
+    let double = Double::start(SERVICE, vec![Zone::new(zone).unwrap()])
+        .await
+        .unwrap();
+    let dns = double.dns().addr();
+    let ca = AcmeCa::start(CaOptions::new(vec![dns])).await.unwrap();
+    let home = Home::new(&Setup {
+        directory_url: ca.directory_url(),
+        ca_pem: ca.https_root_pem().to_owned(),
+        update_server: dns,
+        key: None,
+        zone: zone.to_owned(),
+        authorities: vec![dns],
+        certificates: vec![CertificateSetup::new("web", &[zone, "*.example.test"])],
+        extra: "include: [acme-dns.yaml]\n".into(),
+    })
+    .unwrap();
+    let included = format!(
+        "dns: {{ zones: {{ {SERVICE}: {{ authorities: [\"{dns}\"] }} }} }}\n\
+         providers:\n  accounts: {{ library: acme-dns, zones: [{SERVICE}], options: {{ server: \"{}\" }} }}\n",
+        double.url()
+    );
+    fs::write(home.path("acme-dns.yaml"), included).unwrap();
+
+    let prepared = json(
+        &home,
+        &["provider", "setup", "--json", "accounts", "*.example.test"],
+    );
+    let text = prepared["outcomes"][0]["text"]
+        .as_str()
+        .unwrap_or_else(|| panic!("{prepared:#}"));
+    let (_, target) = text.rsplit_once(". CNAME ").unwrap_or_else(|| panic!("{text}"));
+    let target = target.trim_end_matches('.');
+    let alias = Zone::new(zone).and_then(|zone| zone.with_cname("_acme-challenge.example.test", target));
+    double.dns().put_zone(alias.unwrap());
+
+    let daemon = home.start().await.unwrap();
+    daemon.until_deployed("web").await;
+    assert_eq!((double.accounts(), double.updates().len()), (1, 2));
+    let said = succeeds(&home, &["provider", "setup", "accounts", zone]);
+    assert!(said.contains(&format!("leads to {target}")), "{said}");
+    assert_eq!(double.accounts(), 1, "the daemon has it");
 }
