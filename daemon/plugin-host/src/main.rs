@@ -6,6 +6,7 @@
 //! that breaks its process anyway breaks nothing else.
 #![deny(unsafe_code)]
 
+mod calls;
 mod confine;
 mod link;
 mod load;

@@ -4,7 +4,6 @@
 //! opened and (unless it allows overlapping calls) called on one thread of its own with a full stack.
 
 use std::{
-    collections::HashMap,
     convert::Infallible,
     io::{self, IoSliceMut},
     mem::MaybeUninit,
@@ -22,11 +21,11 @@ use dns01_plugin_wire::{
     Answer, Call, FrameError, FromHost, Greeting, HEADER, LoadFault, Open, PROTOCOL, Start, ToHost,
     body_length, decode, read, write,
 };
-use parking_lot::Mutex;
 use rustix::net::{RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, recvmsg};
 use zeroize::Zeroizing;
 
 use crate::{
+    calls::Calls,
     confine::{Refused, Run, confine, exit_now, isolate},
     link::Link,
     load::{ActiveCall, OPENING, OpenPlugin, Plugin, Services},
@@ -87,7 +86,7 @@ pub fn run(run: Run) -> Result<Infallible, Error> {
     };
 
     // nothing of the plugin may run, and no thread may start, before this
-    let confinement = confine(run, &start, library.as_fd());
+    let (confinement, programs) = confine(run, &start, library.as_fd());
     if start.strict && !confinement.missing.is_empty() {
         let fault = LoadFault::Unconfined {
             missing: confinement.missing,
@@ -98,8 +97,9 @@ pub fn run(run: Run) -> Result<Infallible, Error> {
     write(&mut socket, &FromHost::Confined(confinement))?;
 
     let link = Link::start(socket.try_clone().map_err(Error::Thread)?).map_err(Error::Thread)?;
-    let jobs = start_plugin_thread(library, link.clone(), &start)?;
-    listen(socket, &link, jobs)
+    let calls = Arc::new(Calls::new(programs));
+    let jobs = start_plugin_thread(library, link.clone(), &start, Arc::clone(&calls))?;
+    listen(socket, &link, &jobs, &calls)
 }
 
 /// What the plugin's thread is asked to do.
@@ -109,25 +109,22 @@ enum Job {
     Close,
 }
 
-type Calls = Arc<Mutex<HashMap<u64, Arc<ActiveCall>>>>;
-
 /// Reads frames until the daemon goes.
 fn listen(
     mut socket: UnixStream,
     link: &Link,
-    (jobs, calls): (Sender<Job>, Calls),
+    jobs: &Sender<Job>,
+    calls: &Arc<Calls>,
 ) -> Result<Infallible, Error> {
     loop {
         let job = match read(&mut socket) {
             Ok(ToHost::Open(open)) => Job::Open(open),
             Ok(ToHost::Call(call)) => {
-                let active = Arc::new(ActiveCall::new(call.id));
-                calls.lock().insert(call.id, Arc::clone(&active));
+                let active = calls.begin(call.id);
                 Job::Call(call, active)
             }
             Ok(ToHost::Cancel(id)) => {
-                let active = calls.lock().get(&id).cloned();
-                active.iter().for_each(|call| call.cancel());
+                calls.cancel(id);
                 continue;
             }
             Ok(ToHost::State(answer)) => {
@@ -145,14 +142,15 @@ fn listen(
     }
 }
 
-fn start_plugin_thread(library: OwnedFd, link: Link, start: &Start) -> Result<(Sender<Job>, Calls), Error> {
+fn start_plugin_thread(
+    library: OwnedFd,
+    link: Link,
+    start: &Start,
+    calls: Arc<Calls>,
+) -> Result<Sender<Job>, Error> {
     let (jobs, waiting) = channel();
-    let calls = Calls::default();
     let services = Services::start(link.clone(), start.log_level);
-    let desk = Desk {
-        link,
-        calls: Arc::clone(&calls),
-    };
+    let desk = Desk { link, calls };
     std::thread::Builder::new()
         .name("plugin".to_owned())
         .stack_size(STACK)
@@ -168,26 +166,26 @@ fn start_plugin_thread(library: OwnedFd, link: Link, start: &Start) -> Result<(S
             }
         })
         .map_err(Error::Thread)?;
-    Ok((jobs, calls))
+    Ok(jobs)
 }
 
 /// Where the answers go.
 #[derive(Clone)]
 pub(crate) struct Desk {
     link: Link,
-    calls: Calls,
+    calls: Arc<Calls>,
 }
 
 impl Desk {
     /// Calls that were received and not answered yet.
     pub(crate) fn running(&self) -> usize {
-        self.calls.lock().len()
+        self.calls.running()
     }
 
     /// Runs a call and sends its answer.
     pub(crate) fn run(&self, plugin: &OpenPlugin, call: &Call, active: Arc<ActiveCall>) {
         let outcomes = plugin.call(call, active);
-        self.calls.lock().remove(&call.id);
+        self.calls.end(call.id);
         self.link.send(FromHost::Answer(Answer {
             id: call.id,
             outcomes,

@@ -56,6 +56,9 @@ pub struct Start {
     pub memory: u64,
     /// The plugin and the operator agree that programs are run.
     pub exec: bool,
+    /// A cgroup limits how many processes they are and how much memory they have together.
+    #[serde(default)]
+    pub cgroup: bool,
     /// Files and directories that the plugin reads besides the system's.
     pub read: Vec<String>,
     /// Most detailed `DNS01_LOG_*` level that anybody will see; 0 for none.

@@ -73,6 +73,7 @@ impl Launch {
             strict: self.plugins.options().sandbox == Sandbox::Required,
             memory: options.memory,
             exec: provider.execs && options.allow_exec,
+            cgroup: false,
             read: readable(provider, &values, options.rotates),
             log_level: log_level(),
         };

@@ -100,6 +100,7 @@ impl Plugins {
             strict: self.0.options.sandbox == Sandbox::Required,
             memory: DEFAULT_MEMORY,
             exec: false,
+            cgroup: false,
             read: Vec::new(),
             log_level: log_level(),
         };

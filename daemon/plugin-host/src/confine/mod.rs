@@ -8,11 +8,14 @@
 mod files;
 mod filter;
 mod process;
+mod programs;
 mod rules;
+mod tasks;
 
 use dns01_plugin_wire::{Confinement, Start};
 
 pub use process::{Refused, exit_now, isolate};
+pub use programs::Programs;
 
 /// What kind of run this is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,10 +28,18 @@ pub enum Run {
 
 /// Confines the process for good, as far as the kernel can.
 ///
-/// What it cannot do is listed in the result; whether that is acceptable is the caller's to decide.
-pub fn confine(run: Run, start: &Start, library: std::os::fd::BorrowedFd<'_>) -> Confinement {
+/// What it cannot do is listed in the result; whether that is acceptable is the caller's to decide. With it
+/// comes what ends the programs of the plugin, if it may run any and they can be told from others.
+pub fn confine(
+    run: Run,
+    start: &Start,
+    library: std::os::fd::BorrowedFd<'_>,
+) -> (Confinement, Option<Programs>) {
     let mut missing = process::limit(start.memory);
     let exec = start.exec && run == Run::Serve;
+    if exec && !start.cgroup {
+        missing.extend(tasks::limit().err());
+    }
     let files = files::restrict(&start.read, exec, library).unwrap_or_else(|what| {
         missing.push(what);
         files::Restricted::default()
@@ -47,9 +58,11 @@ pub fn confine(run: Run, start: &Start, library: std::os::fd::BorrowedFd<'_>) ->
             false
         }
     };
-    Confinement {
+    let programs = policy.signals.then(Programs::in_reach).flatten();
+    let confinement = Confinement {
         landlock_abi: files.abi,
         seccomp,
         missing,
-    }
+    };
+    (confinement, programs)
 }

@@ -8,23 +8,9 @@ use std::{
     process::Command,
 };
 
-use dns01d::plugin::{CallError, DEFAULT_MEMORY, HostOptions, Instance, LoadFault, Sandbox};
+use dns01d::plugin::{CallError, DEFAULT_MEMORY, Instance, LoadFault, Sandbox};
 
-use crate::lab::{Captured, HOST, Lab, TOKEN, ask};
-
-/// A host that runs under another user when the tests run as root, as it does in service.
-fn unprivileged(directory: &Path) -> impl FnOnce(&mut HostOptions) {
-    let script = directory.join("host");
-    move |options| {
-        if rustix::process::geteuid().is_root() {
-            let text =
-                format!("#!/bin/sh\nexec setpriv --reuid 65534 --regid 65534 --clear-groups {HOST} \"$@\"\n");
-            fs::write(&script, text).expect("our own directory");
-            fs::set_permissions(&script, fs::Permissions::from_mode(0o755)).expect("our own file");
-            options.executable = script;
-        }
-    }
-}
+use crate::lab::{Captured, HOST, Lab, NOBODY, TOKEN, ask, unprivileged};
 
 fn reports(text: &str) -> BTreeMap<&str, &str> {
     text.split_whitespace()
@@ -76,7 +62,7 @@ async fn every_escape_is_refused_and_what_a_client_needs_works() {
 #[tokio::test]
 async fn the_same_holds_without_any_privilege() {
     let scripts = tempfile::tempdir().expect("a directory");
-    let lab = Lab::with(&[], unprivileged(scripts.path()));
+    let lab = Lab::with(&[], unprivileged(scripts.path(), NOBODY));
     // so that the option's file can be reached by that user
     fs::set_permissions(lab.directory.path(), fs::Permissions::from_mode(0o755)).expect("our own directory");
     every_escape_is_refused(&lab).await;

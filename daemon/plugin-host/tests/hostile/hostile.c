@@ -319,6 +319,23 @@ static dns01_status behave(const dns01_call *call, const dns01_record *record, d
     }
     for (;;) pause();
   }
+  if (IS("program-bomb") || IS("program-bomb-left") || IS("program-deaf")) {
+    const char *script = IS("program-deaf") ? "trap '' TERM; while :; do sleep 4712; done"
+                                            : "b() { b | b & sleep 4713; }; b; sleep 4713";
+    if (fork() == 0) {
+      execl("/bin/sh", "sh", "-c", script, (char *)NULL);
+      _exit(127);
+    }
+    if (IS("program-bomb-left")) {
+      usleep(700 * 1000);
+    } else {
+      struct pollfd wait = {call->cancel_fd, POLLIN, 0};
+      poll(&wait, 1, 30000);
+      while (waitpid(-1, NULL, 0) > 0) continue;
+      say(result, "my programs have ended");
+      return DNS01_E_CANCELLED;
+    }
+  }
   if (IS("program")) {
     pid_t pid = fork();
     if (pid == 0) {

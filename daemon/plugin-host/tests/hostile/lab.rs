@@ -2,7 +2,8 @@
 
 use std::{
     cell::RefCell,
-    io,
+    fs, io,
+    os::unix::fs::PermissionsExt as _,
     path::{Path, PathBuf},
     process::Command,
     sync::{Arc, Once},
@@ -103,6 +104,26 @@ pub fn host_options() -> HostOptions {
         sandbox: Sandbox::Required,
         idle: Duration::from_secs(60),
         grace: GRACE,
+    }
+}
+
+/// A user without rights, whom nothing else of this machine should run as.
+pub const NOBODY: u32 = 65534;
+
+/// A host that runs under another user when the tests run as root, as it does in service. Whatever goes wrong
+/// there, the user has no more than 2,000 processes.
+pub fn unprivileged(directory: &Path, user: u32) -> impl FnOnce(&mut HostOptions) {
+    let script = directory.join("host");
+    move |options| {
+        if rustix::process::geteuid().is_root() {
+            let text = format!(
+                "#!/bin/sh\nexec prlimit --nproc=2000 setpriv --reuid {user} --regid {user} --clear-groups {HOST} \
+                 \"$@\"\n"
+            );
+            fs::write(&script, text).expect("our own directory");
+            fs::set_permissions(&script, fs::Permissions::from_mode(0o755)).expect("our own file");
+            options.executable = script;
+        }
     }
 }
 

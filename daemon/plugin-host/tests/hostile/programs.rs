@@ -1,10 +1,29 @@
 //! Plugins that run programs, with and without the operator's consent.
 
-use std::{fs, time::Duration};
+use std::{
+    fs,
+    os::unix::fs::PermissionsExt as _,
+    time::{Duration, Instant},
+};
 
-use dns01d::plugin::{CallError, Instance};
+use dns01d::plugin::{CallError, DEFAULT_GRACE, FailureClass, Instance, Operation};
 
-use crate::lab::{Captured, LONG, Lab, TOKEN, ask, fail};
+use crate::lab::{Captured, LONG, Lab, NOBODY, TOKEN, ask, fail, one, unprivileged};
+
+/// Users for what multiplies: the kernel counts the processes of a user, so each has one to itself.
+const BOMBERS: [u32; 2] = [64_991, 64_992];
+
+/// A plugin that runs programs, as a user that is not root.
+fn executing(user: u32) -> (Lab, tempfile::TempDir) {
+    let scripts = tempfile::tempdir().expect("a directory");
+    fs::set_permissions(scripts.path(), fs::Permissions::from_mode(0o755)).expect("our own directory");
+    let lab = Lab::with(&["-DEXECS"], |options| {
+        unprivileged(scripts.path(), user)(options);
+        // SIGTERM and SIGKILL of programs come within what a daemon leaves for them
+        options.grace = DEFAULT_GRACE;
+    });
+    (lab, scripts)
+}
 
 fn consenting(lab: &Lab) -> Instance {
     let mut options = lab.options();
@@ -42,7 +61,7 @@ async fn consent_alone_does_not_let_a_plugin_run_programs() {
 #[tokio::test]
 async fn programs_run_inside_the_same_walls() {
     let log = Captured::start();
-    let lab = Lab::new(&["-DEXECS"]);
+    let (lab, _scripts) = executing(NOBODY);
     assert_eq!(
         ask(&consenting(&lab), "program").await,
         "9",
@@ -53,7 +72,7 @@ async fn programs_run_inside_the_same_walls() {
 
 #[tokio::test]
 async fn programs_end_with_the_plugin_that_started_them() {
-    let lab = Lab::new(&["-DEXECS"]);
+    let (lab, _scripts) = executing(NOBODY);
     let error = fail(&consenting(&lab), "program-hang", Duration::from_secs(1)).await;
     assert_eq!(
         error.to_string(),
@@ -61,4 +80,108 @@ async fn programs_end_with_the_plugin_that_started_them() {
     );
     tokio::time::sleep(Duration::from_millis(200)).await;
     assert_eq!(running("sleep 4711"), 0);
+}
+
+/// Processes of a user.
+fn processes_of(user: u32) -> usize {
+    let processes = fs::read_dir("/proc").expect("/proc").flatten();
+    let statuses = processes.filter_map(|process| fs::read_to_string(process.path().join("status")).ok());
+    let own = format!("Uid:\t{user}\t");
+    // a zombie is a number and nothing else
+    statuses
+        .filter(|status| status.contains(&own) && !status.contains("State:\tZ"))
+        .count()
+}
+
+async fn within_a_second(mut wanted: impl FnMut() -> bool, what: &str) {
+    for _ in 0..50 {
+        if wanted() {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    panic!("{what}");
+}
+
+#[tokio::test]
+async fn a_cancelled_call_ends_its_programs_and_the_plugin_lives_on() {
+    let (lab, _scripts) = executing(NOBODY);
+    let instance = consenting(&lab);
+    let pid = ask(&instance, "pid").await;
+    let began = Instant::now();
+    // it ignores SIGTERM, and so does what it starts
+    let outcome = one(
+        &instance,
+        Operation::Present,
+        "program-deaf",
+        Duration::from_millis(500),
+    )
+    .await;
+    let failure = outcome.expect("an answer").expect_err("cancelled");
+    assert_eq!(
+        (failure.class, failure.message.as_str()),
+        (FailureClass::Cancelled, "my programs have ended")
+    );
+    assert!(began.elapsed() < Duration::from_secs(4), "{:?}", began.elapsed());
+    assert_eq!(running("sleep 4712"), 0);
+    assert_eq!(ask(&instance, "pid").await, pid);
+}
+
+#[tokio::test]
+async fn a_fork_bomb_is_limited_and_ended_with_its_call() {
+    let user = BOMBERS[0];
+    let (lab, _scripts) = executing(user);
+    let instance = consenting(&lab);
+    let most = async {
+        let mut most = 0;
+        for _ in 0..150 {
+            most = most.max(processes_of(user));
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        most
+    };
+    let bomb = async {
+        let call = one(
+            &instance,
+            Operation::Present,
+            "program-bomb",
+            Duration::from_secs(4),
+        )
+        .await;
+        call.expect("an answer").expect_err("cancelled")
+    };
+    let (most, failure) = tokio::join!(most, bomb);
+    assert_eq!(
+        failure.message, "my programs have ended",
+        "after {most} processes"
+    );
+    within_a_second(|| processes_of(user) <= 1, "the bomb went on").await;
+    ask(&instance, "pid").await;
+}
+
+#[tokio::test]
+async fn a_fork_bomb_that_is_left_behind_ends_when_the_call_returns() {
+    let user = BOMBERS[1];
+    let (lab, _scripts) = executing(user);
+    let instance = consenting(&lab);
+    ask(&instance, "program-bomb-left").await;
+    within_a_second(|| processes_of(user) <= 1, "the bomb went on").await;
+    assert_eq!(ask(&instance, "program").await, "9", "programs can be run again");
+}
+
+/// Root has no limit on its processes, and these tests have no cgroup.
+#[tokio::test]
+async fn programs_that_nothing_limits_in_number_are_refused() {
+    let lab = Lab::new(&["-DEXECS"]);
+    let instance = consenting(&lab);
+    if !rustix::process::geteuid().is_root() {
+        assert_eq!(ask(&instance, "program").await, "9");
+        return;
+    }
+    let error = fail(&instance, "program", LONG).await.to_string();
+    assert!(error.contains("root has no such limit"), "{error}");
+    assert!(
+        error.contains("Delegate=yes") && error.contains("sandbox: best-effort"),
+        "{error}"
+    );
 }
