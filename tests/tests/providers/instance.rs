@@ -1,6 +1,6 @@
 //! A provider as the daemon runs it: its built library in the built plugin host.
 
-use std::{sync::Arc, time::Duration};
+use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use dns01d::{
     plugin::{
@@ -29,8 +29,19 @@ pub fn instance_with(
     state: Arc<dyn PluginState>,
     change: impl FnOnce(&mut Options),
 ) -> Instance {
+    instance_of(built("dns01-plugin-host"), provider, values, state, change)
+}
+
+/// The same in a plugin host of the test's own.
+pub fn instance_of(
+    host: PathBuf,
+    provider: &str,
+    values: Values<'_>,
+    state: Arc<dyn PluginState>,
+    change: impl FnOnce(&mut Options),
+) -> Instance {
     let plugins = Plugins::new(HostOptions {
-        executable: built("dns01-plugin-host"),
+        executable: host,
         sandbox: Sandbox::Required,
         idle: Duration::from_secs(60),
         grace: DEFAULT_GRACE,

@@ -8,6 +8,7 @@
 
 mod acme_dns;
 mod cloudflare;
+mod hook;
 mod httpreq;
 mod instance;
 mod lego;
