@@ -1,12 +1,10 @@
 //! Plugins that run programs, with and without the operator's consent.
 
-use std::{
-    fs,
-    os::unix::fs::PermissionsExt as _,
-    time::{Duration, Instant},
-};
+use std::{fs, os::unix::fs::PermissionsExt as _, time::Duration};
 
 use dns01d::plugin::{CallError, DEFAULT_GRACE, FailureClass, Instance, Operation};
+
+use tokio::time::Instant;
 
 use crate::lab::{Captured, LONG, Lab, NOBODY, TOKEN, ask, fail, one, unprivileged};
 

@@ -3,9 +3,10 @@
 mod acme_sh;
 mod stage;
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use dns01d::plugin::{CallError, Failure, FailureClass, Instance, ProviderClient as _, Record};
+use tokio::time::Instant;
 
 use self::stage::{Stage, bind};
 use crate::instance::{LONG, instance, present, record, remove};
