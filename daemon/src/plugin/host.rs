@@ -6,6 +6,7 @@ use dns01_plugin_wire::{Confinement, Description, FrameError, FromHost, Greeting
 use tokio::{task::JoinSet, time::timeout};
 
 use super::{
+    cgroup::Cgroup,
     connection::{self, Reader, Writer},
     ending::{Death, Ending},
     error::CallError,
@@ -34,6 +35,8 @@ pub struct Plan<'a> {
     pub library: Library,
     /// How it confines itself.
     pub start: Start,
+    /// What holds it and its programs.
+    pub cgroup: Option<Cgroup>,
     /// Who starts it.
     pub spawner: &'a Spawner,
 }
@@ -65,6 +68,7 @@ impl Host {
             plan.run,
             plan.environment,
             plan.library,
+            plan.cgroup,
             plan.spawner,
         )
         .await;

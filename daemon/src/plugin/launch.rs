@@ -69,11 +69,13 @@ impl Launch {
             options.instance.as_str().to_owned(),
             Mask::new(secrets),
         ));
+        let exec = provider.execs && options.allow_exec;
+        let cgroup = exec.then(|| self.plugins.cgroup(options.memory)).flatten();
         let start = Start {
             strict: self.plugins.options().sandbox == Sandbox::Required,
             memory: options.memory,
-            exec: provider.execs && options.allow_exec,
-            cgroup: false,
+            exec,
+            cgroup: cgroup.is_some(),
             read: readable(provider, &values, options.rotates),
             log_level: log_level(),
         };
@@ -82,7 +84,9 @@ impl Launch {
             .iter()
             .map(|(name, value)| (name.as_str(), value.as_str()));
         let run = Run::Serve(options.instance.as_str());
-        let plan = self.plugins.plan(run, environment.collect(), library, start);
+        let plan = self
+            .plugins
+            .plan(run, environment.collect(), library, start, cgroup);
         let loaded = timeout_at(deadline, Host::load(plan, Arc::clone(&voice))).await;
         let (host, _) = loaded.unwrap_or_else(|_| {
             Err(CallError::Died(Death {

@@ -3,10 +3,11 @@
 //! [`Plugins`] is what all of them share; an [`Instance`] is one provider as configured and implements
 //! [`ProviderClient`], which the layers above use. Behind it: `launch` gathers what a process
 //! is started from, `host` has it load the library, `session` and `worker` own the open instance, `process` is
-//! the process itself, `output` is what it prints.
+//! the process itself, `cgroup` what holds it and its programs, `output` is what it prints.
 
 mod advice;
 mod catalogue;
+mod cgroup;
 mod client;
 mod connection;
 mod elf;

@@ -1,6 +1,12 @@
 //! What all plugin processes share, and the descriptions of their libraries.
 
-use std::{collections::HashMap, io, path::Path, sync::Arc, time::Duration};
+use std::{
+    collections::HashMap,
+    io,
+    path::Path,
+    sync::{Arc, OnceLock},
+    time::Duration,
+};
 
 use dns01_plugin_wire::{Description, Start};
 use parking_lot::Mutex;
@@ -10,6 +16,7 @@ use tokio::{
 };
 
 use super::{
+    cgroup::{Cgroup, Delegation},
     ending::{Death, Ending},
     error::CallError,
     host::{Host, Plan},
@@ -34,6 +41,8 @@ pub struct Plugins(Arc<Shared>);
 struct Shared {
     options: HostOptions,
     spawner: Spawner,
+    // taken when the first plugin wants to run programs
+    delegation: OnceLock<Option<Delegation>>,
     // by the file's identity, which changes with its content, owner or mode
     descriptions: Mutex<HashMap<Identity, Arc<OnceCell<Arc<Description>>>>>,
 }
@@ -48,6 +57,7 @@ impl Plugins {
         Ok(Plugins(Arc::new(Shared {
             options,
             spawner,
+            delegation: OnceLock::new(),
             descriptions: Mutex::default(),
         })))
     }
@@ -104,7 +114,7 @@ impl Plugins {
             read: Vec::new(),
             log_level: log_level(),
         };
-        let plan = self.plan(Run::Describe, Vec::new(), library, start);
+        let plan = self.plan(Run::Describe, Vec::new(), library, start, None);
         let began = Instant::now();
         let loaded = timeout(DESCRIBE, Host::load(plan, Arc::clone(&voice))).await;
         let (host, description) = loaded.unwrap_or_else(|_| {
@@ -118,6 +128,26 @@ impl Plugins {
         Ok(Arc::new(description))
     }
 
+    /// What limits the programs of a plugin together; `None`, and a word to the operator once, where the
+    /// daemon has no cgroup to give. Then the plugin host limits their number, or refuses.
+    pub(super) fn cgroup(&self, memory: u64) -> Option<Cgroup> {
+        let delegation = self.0.delegation.get_or_init(|| match Delegation::take() {
+            Ok(delegation) => Some(delegation),
+            Err(reason) => {
+                tracing::info!(
+                    %reason,
+                    "no cgroup limits the programs of plugins: their number is limited with all processes of \
+                     the daemon's user, their memory one by one"
+                );
+                None
+            }
+        });
+        let cgroup = delegation.as_ref()?.cgroup(memory);
+        cgroup
+            .inspect_err(|error| tracing::warn!(%error, "no cgroup for the programs of a plugin"))
+            .ok()
+    }
+
     /// What it was made from.
     pub fn options(&self) -> &HostOptions {
         &self.0.options
@@ -129,6 +159,7 @@ impl Plugins {
         environment: Vec<(&'a str, &'a str)>,
         library: Library,
         start: Start,
+        cgroup: Option<Cgroup>,
     ) -> Plan<'a> {
         Plan {
             options: &self.0.options,
@@ -136,6 +167,7 @@ impl Plugins {
             environment,
             library,
             start,
+            cgroup,
             spawner: &self.0.spawner,
         }
     }

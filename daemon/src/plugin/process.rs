@@ -20,7 +20,7 @@ use tokio::{
     net::unix::pipe,
 };
 
-use super::{ending::Ending, library::Library, options::HostOptions, spawner::Spawner};
+use super::{cgroup::Cgroup, ending::Ending, library::Library, options::HostOptions, spawner::Spawner};
 
 /// What kind of run the host makes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,6 +39,7 @@ pub struct Process {
     pid: Pid,
     handle: AsyncFd<OwnedFd>,
     spawner: Spawner,
+    cgroup: Option<Cgroup>,
 }
 
 /// A host just started: the greeting and the library are on their way.
@@ -64,6 +65,7 @@ impl Process {
         run: Run<'_>,
         environment: impl IntoIterator<Item = (&str, &str)>,
         library: Library,
+        cgroup: Option<Cgroup>,
         spawner: &Spawner,
     ) -> io::Result<Started> {
         let (ours, theirs) = rustix::net::socketpair(
@@ -87,7 +89,12 @@ impl Process {
         let mut child = spawner.spawn(command).await?;
 
         let pipes = (child.stdout.take(), child.stderr.take());
-        let process = Process::watch(child, spawner.clone())?;
+        let mut process = Process::watch(child, spawner.clone())?;
+        if let Some(cgroup) = cgroup {
+            // it starts nothing before it has the library
+            cgroup.admit(process.pid.as_raw_nonzero().get().cast_unsigned())?;
+            process.cgroup = Some(cgroup);
+        }
         let (Some(stdout), Some(stderr)) = pipes else {
             return Err(io::ErrorKind::BrokenPipe.into());
         };
@@ -120,6 +127,7 @@ impl Process {
                 pid,
                 handle,
                 spawner,
+                cgroup: None,
             }),
             Err(error) => {
                 let _ = child.kill();
@@ -137,8 +145,11 @@ impl Process {
         }
     }
 
-    /// Kills the process and everything in its group.
+    /// Kills the process and everything in its group and cgroup.
     pub fn kill(&self) {
+        if let Some(cgroup) = &self.cgroup {
+            cgroup.kill();
+        }
         // the group does not exist before the host made its session; then there is nothing in it
         let _ = rustix::process::kill_process_group(self.pid, Signal::KILL);
         let _ = rustix::process::pidfd_send_signal(self.handle.get_ref(), Signal::KILL);
