@@ -6,7 +6,6 @@
 
 use std::{
     fs, io,
-    os::unix::fs::MetadataExt as _,
     path::{Path, PathBuf},
     sync::atomic::{AtomicU64, Ordering},
 };
@@ -18,8 +17,7 @@ const PLUGIN: &str = "plugin-";
 /// Processes and threads of a plugin with all its programs. A script takes a handful, a Go or Python program
 /// a dozen.
 const TASKS: u64 = 256;
-/// What systemd sets on a cgroup that it hands over, as its own readers expect: for the user's manager and for
-/// the system's.
+/// What systemd sets on a cgroup that it hands over; only root may read the second.
 const DELEGATED: [&str; 2] = ["user.delegate", "trusted.delegate"];
 /// Processes may be started while the others are moved; so often it is tried.
 const MOVES: usize = 10;
@@ -183,16 +181,13 @@ fn own_directory(memberships: &str, mounts: &str) -> Option<PathBuf> {
     })
 }
 
-/// Handed over by systemd, or given to this very user by whoever made it. That root may write everywhere does
-/// not make it root's.
+/// Handed over by systemd. That it can be written does not make it ours: root may write everywhere, and a user
+/// to the cgroup of a terminal, in which other programs run.
 fn is_delegated(directory: &Path) -> bool {
-    let marked = DELEGATED.iter().any(|name| {
+    DELEGATED.iter().any(|name| {
         let mut value = [0; 8];
         rustix::fs::getxattr(directory, *name, &mut value[..]).is_ok_and(|length| value[..length] == *b"1")
-    });
-    let user = rustix::process::geteuid();
-    let given = || fs::metadata(directory).is_ok_and(|data| data.uid() == user.as_raw());
-    marked || (!user.is_root() && given())
+    })
 }
 
 fn read(file: &Path) -> Result<String, NoCgroup> {
@@ -290,6 +285,8 @@ mod tests {
         }
         make(&directory).unwrap();
         assert!(!is_delegated(&directory), "made by root is not given to root");
+        rustix::fs::setxattr(&directory, "user.delegate", b"1", rustix::fs::XattrFlags::CREATE).unwrap();
+        assert!(is_delegated(&directory));
         let cgroup = Cgroup(directory.clone());
         let mut child = Command::new("sh")
             .args(["-c", "read -r go; setsid sleep 4901 & sleep 4901"])

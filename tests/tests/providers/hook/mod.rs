@@ -1,6 +1,7 @@
 //! hook in its sandbox: programs in each convention, with `nsupdate` against BIND, and programs that misbehave.
 
 mod acme_sh;
+mod conventions;
 mod stage;
 
 use std::time::Duration;
@@ -36,7 +37,7 @@ async fn a_program_of_lego_writes_and_removes_each_record() {
     );
     let provider = stage.instance(&[
         ("program", &program, false),
-        ("stdin", &key.secret_base64(), true),
+        ("stdin", key.secret_base64(), true),
     ]);
     let records = [record("example.test", "apex"), record("example.test", "wildcard")];
     present(&provider, &records).await;
@@ -71,7 +72,7 @@ async fn hooks_of_certbot_get_its_variables_and_the_cleanup_what_the_auth_hook_p
         ("convention", "certbot-hook", false),
         ("auth-hook", &auth, false),
         ("cleanup-hook", &cleanup, false),
-        ("stdin", &key.secret_base64(), true),
+        ("stdin", key.secret_base64(), true),
     ]);
     let mut records = [record("example.test", "first"), record("example.test", "second")];
     let done = present(&provider, &records).await;
@@ -150,6 +151,37 @@ async fn programs_get_the_arguments_of_lego_and_in_raw_mode_token_and_key_author
 }
 
 #[tokio::test]
+async fn a_credential_on_standard_input_shows_nowhere_and_listed_variables_reach_the_program() {
+    let stage = Stage::new();
+    let program = stage.script(
+        "wait",
+        "read -r secret\nsleep 1.4841\n[ \"$secret\" = 'hunter2 and more' ] && [ \"$LISTED\" = yes ] && [ \"$PATH\" = /usr/bin ]",
+    );
+    let provider = stage.instance_with(
+        &[("program", &program, false), ("stdin", "hunter2 and more", true)],
+        |options| {
+            let listed = [("LISTED", "yes"), ("PATH", "/usr/bin")];
+            options.environment = listed.map(|(name, value)| (name.into(), value.into())).into();
+        },
+    );
+    let records = [record("example.test", "v")];
+    let look = async {
+        for _ in 0..1_000 {
+            if stage.running("sleep 1.4841") > 0 {
+                return stage.assert_hidden("hunter2");
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        panic!("the program was not seen");
+    };
+    let run = async {
+        let outcomes = provider.present(&records, LONG).await.expect("an answer");
+        outcomes[0].as_ref().expect("success");
+    };
+    tokio::join!(look, run);
+}
+
+#[tokio::test]
 async fn without_consent_no_program_runs() {
     let stage = Stage::new();
     let program = stage.script("update", "exit 0");
@@ -190,7 +222,7 @@ async fn a_program_that_hangs_is_stopped_with_all_that_it_started() {
 #[tokio::test]
 async fn a_program_that_multiplies_is_limited_and_stopped() {
     let stage = Stage::new();
-    let program = stage.script("bomb", "b() { b | b & sleep 4831; }\nb\nsleep 4831");
+    let program = stage.script("bomb", "b() { b | b & sleep 4831; }\nb &\nexec sleep 4831");
     let provider = stage.instance(&[("program", &program, false)]);
     provider.info(LONG).await.expect("an open instance");
     let failure = refused(&provider, record("example.test", "v"), Duration::from_secs(2)).await;

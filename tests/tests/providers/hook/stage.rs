@@ -10,7 +10,7 @@ use std::{
     },
 };
 
-use dns01d::plugin::{Instance, MemoryState};
+use dns01d::plugin::{Instance, MemoryState, Options};
 use lab::{
     bind::{Bind, BindOptions},
     daemon::built,
@@ -67,16 +67,16 @@ impl Stage {
 
     /// The provider with the operator's consent.
     pub fn instance(&self, values: Values<'_>) -> Instance {
-        let host = self.host();
-        instance_of(
-            host,
-            "hook",
-            values,
-            Arc::new(MemoryState::default()),
-            |options| {
-                options.allow_exec = true;
-            },
-        )
+        self.instance_with(values, |_| {})
+    }
+
+    /// The same with launch options to change.
+    pub fn instance_with(&self, values: Values<'_>, change: impl FnOnce(&mut Options)) -> Instance {
+        let state = Arc::new(MemoryState::default());
+        instance_of(self.host(), "hook", values, state, |options| {
+            options.allow_exec = true;
+            change(options);
+        })
     }
 
     /// Root has no limit on its processes, so that the sandbox refuses to let it run programs. Whatever goes
@@ -91,6 +91,18 @@ impl Stage {
             "exec prlimit --nproc=2000 setpriv --reuid {user} --regid {user} --clear-groups {host} \"$@\""
         );
         self.script("host", &text).into()
+    }
+
+    /// Fails if a command line or an environment of the stage's processes shows the text.
+    pub fn assert_hidden(&self, text: &str) {
+        for process in self.processes() {
+            for file in ["cmdline", "environ"] {
+                // one may have ended meanwhile
+                let shown = fs::read(process.join(file)).unwrap_or_default();
+                let shown = String::from_utf8_lossy(&shown);
+                assert!(!shown.contains(text), "{file} of {}: {shown}", process.display());
+            }
+        }
     }
 
     /// Processes of the stage's user whose command line has `needle`.
