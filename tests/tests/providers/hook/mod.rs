@@ -35,10 +35,7 @@ async fn a_program_of_lego_writes_and_removes_each_record() {
              update \"$secret\" \"delete $2 TXT $3\" ;;\n*) exit 64 ;;\nesac"
         ),
     );
-    let provider = stage.instance(&[
-        ("program", &program, false),
-        ("stdin", key.secret_base64(), true),
-    ]);
+    let provider = stage.instance(&[("program", &program, false), ("stdin", key.secret_base64(), true)]);
     let records = [record("example.test", "apex"), record("example.test", "wildcard")];
     present(&provider, &records).await;
     assert_eq!(bind.txt(NAME).await.unwrap(), ["apex", "wildcard"]);

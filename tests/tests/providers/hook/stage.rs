@@ -13,12 +13,11 @@ use std::{
 use dns01d::plugin::{Instance, MemoryState, Options};
 use lab::{
     bind::{Bind, BindOptions},
-    daemon::built,
     dns::TsigKey,
 };
 use tempfile::TempDir;
 
-use crate::instance::{Values, instance_of};
+use crate::instance::{Values, instance_of, unprivileged};
 
 /// Each stage has a user to itself, by whom its processes are found; nothing else runs as these.
 static NEXT_USER: AtomicU32 = AtomicU32::new(64_100);
@@ -73,24 +72,11 @@ impl Stage {
     /// The same with launch options to change.
     pub fn instance_with(&self, values: Values<'_>, change: impl FnOnce(&mut Options)) -> Instance {
         let state = Arc::new(MemoryState::default());
-        instance_of(self.host(), "hook", values, state, |options| {
+        let host = unprivileged(self.directory.path(), self.user);
+        instance_of(host, "hook", values, state, |options| {
             options.allow_exec = true;
             change(options);
         })
-    }
-
-    /// Root has no limit on its processes, so that the sandbox refuses to let it run programs. Whatever goes
-    /// wrong in a test, the user has no more than 2,000.
-    fn host(&self) -> PathBuf {
-        let host = built("dns01-plugin-host");
-        if !rustix::process::geteuid().is_root() {
-            return host;
-        }
-        let (host, user) = (host.display(), self.user);
-        let text = format!(
-            "exec prlimit --nproc=2000 setpriv --reuid {user} --regid {user} --clear-groups {host} \"$@\""
-        );
-        self.script("host", &text).into()
     }
 
     /// Fails if a command line or an environment of the stage's processes shows the text.

@@ -6,8 +6,11 @@ use std::os::unix::fs::PermissionsExt as _;
 use dns01d::plugin::ProviderClient as _;
 
 use super::captured::Captured;
-use super::{OWNER, challenge, lego};
-use crate::instance::{LONG, present};
+use super::{OWNER, challenge, lego_in};
+use crate::instance::{LONG, present, unprivileged};
+
+/// Runs the program; nothing else of these tests runs as this one.
+const USER: u32 = 64_090;
 
 #[tokio::test]
 async fn a_program_is_run_with_name_and_value_and_its_words_are_logged() {
@@ -22,10 +25,11 @@ async fn a_program_is_run_with_name_and_value_and_its_words_are_logged() {
     fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).expect("its mode");
     let values = [("EXEC_PATH", program.to_str().expect("UTF-8"), false)];
     let one = challenge("example.test", "token-1");
-    let provider = lego("lego:exec", "lego-exec", &values);
+    let host = unprivileged(directory.path(), USER);
+    let provider = lego_in(host.clone(), "lego:exec", "lego-exec", &values);
     present(&provider, std::slice::from_ref(&one)).await;
     provider.shutdown().await;
-    let later = lego("lego:exec", "lego-exec", &values);
+    let later = lego_in(host, "lego:exec", "lego-exec", &values);
     let outcomes = later.remove(std::slice::from_ref(&one), LONG).await;
     let failure = outcomes
         .expect("an answer")

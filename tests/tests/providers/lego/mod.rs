@@ -11,23 +11,35 @@ mod httpreq;
 mod portal;
 mod process;
 
-use std::sync::Arc;
+use std::{path::PathBuf, sync::Arc};
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use dns01d::plugin::{Failure, Instance, MemoryState, ProviderClient as _, Record};
+use lab::daemon::built;
 
-use crate::instance::{LONG, Values, instance_with, record};
+use crate::instance::{LONG, Values, instance_of, record};
 
 const LIBRARY: &str = "libdns01_lego.so";
 const OWNER: &str = "_acme-challenge.example.test";
 
 /// An instance of one of lego's providers; `name` is the instance's.
 fn lego(provider: &str, name: &str, values: Values<'_>) -> Instance {
-    instance_with("lego", values, Arc::new(MemoryState::default()), |options| {
-        options.provider = Some(provider.to_owned());
-        options.instance = name.parse().expect("a name");
-        options.allow_exec = provider == "lego:exec";
-    })
+    lego_in(built("dns01-plugin-host"), provider, name, values)
+}
+
+/// The same in a plugin host of the test's own.
+fn lego_in(host: PathBuf, provider: &str, name: &str, values: Values<'_>) -> Instance {
+    instance_of(
+        host,
+        "lego",
+        values,
+        Arc::new(MemoryState::default()),
+        |options| {
+            options.provider = Some(provider.to_owned());
+            options.instance = name.parse().expect("a name");
+            options.allow_exec = provider == "lego:exec";
+        },
+    )
 }
 
 /// A record whose value follows from its key authorization, as in a real challenge.
