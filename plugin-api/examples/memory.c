@@ -165,7 +165,7 @@ static const dns01_plugin plugin = {
     NULL  /* get_extension */
 };
 
+/* get_extension is the last field of 1.0: a host without it is none (S2). */
 const dns01_plugin *dns01_plugin_v1(const dns01_host *host) {
-  (void)host;
-  return &plugin;
+  return DNS01_HAS(host, dns01_host, get_extension) ? &plugin : NULL;
 }

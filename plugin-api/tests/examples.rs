@@ -7,16 +7,7 @@ use std::process::Command;
 
 const DIRECTORY: &str = env!("CARGO_MANIFEST_DIR");
 
-const TRANSCRIPT: &str = "\
-1 memory: limit = 100
-open 203 option `limit` must be more than 0
-open 0 
-info 10 0
-present 0 [0 0 ] [0 0 ]
-present 0 [0 1 ] [200 0 full: raise `limit`]
-remove 0 [0 0 ] [0 1 ]
-present 0 [0 0 ] [0 1 ]
-";
+const TRANSCRIPT: &str = include_str!("memory.transcript");
 
 fn run(command: &mut Command) -> String {
     let output = command.output().unwrap();

@@ -1,11 +1,52 @@
-/* A host in C: loads a plugin, uses its provider `memory`, prints what it sees. */
-#define _POSIX_C_SOURCE 200809L
+/* A host in C: loads a plugin, uses its provider `memory`, prints what it sees.
+ *
+ * Every struct that it lends ends where a page without any access begins: a
+ * plugin that touches a byte beyond struct_size crashes. Compiled from a header
+ * of a later minor (LATER) it lends bigger structs, whose added fields must come
+ * back as they were. */
+#define _GNU_SOURCE
 #include <dns01_plugin.h>
 
 #include <dlfcn.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+static const char later_text[] = "of a later minor";
+
+static void fail(const char *what) {
+  fprintf(stderr, "%s\n", what);
+  exit(1);
+}
+
+/* Zeroed memory that ends at a forbidden page, its struct_size set. */
+static void *lend(size_t size) {
+  size_t page = (size_t)sysconf(_SC_PAGESIZE);
+  char *pages = mmap(NULL, 2 * page, PROT_READ | PROT_WRITE,
+                     MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  char *made;
+  uint32_t struct_size = (uint32_t)size;
+  if (pages == MAP_FAILED || mprotect(pages + page, page, PROT_NONE) != 0)
+    fail("no memory");
+  made = pages + page - size;
+  memcpy(made, &struct_size, sizeof(struct_size));
+  return made;
+}
+
+#ifdef LATER
+#define MARK(p) ((p)->later = 0x1a7e5, (p)->later_text = later_text)
+#define MARKED(p) ((p)->later == 0x1a7e5 && (p)->later_text == later_text)
+#else
+#define MARK(p) ((void)later_text)
+#define MARKED(p) 1
+#endif
+
+/* Nothing of a struct may have changed but what is the plugin's to write. */
+#define CHECK(p, type)                                                         \
+  if ((p)->struct_size != sizeof(type) || !MARKED(p))                          \
+  fail(#type " was written to where it must not be")
 
 static void host_log(const dns01_host *host, const dns01_call *call,
                      int32_t level, const char *msg, size_t len) {
@@ -39,11 +80,29 @@ static const void *host_extension(const dns01_host *host, const char *id) {
   return NULL;
 }
 
-static const dns01_host host = {
-    sizeof(dns01_host), DNS01_ABI_MINOR,   "test-host",    "1",
-    host_log,           host_is_cancelled, host_state_put, host_state_get,
-    host_extension};
-static const dns01_call call = {sizeof(dns01_call), 1, 1, 5000, -1, 0};
+static dns01_host *make_host(void) {
+  dns01_host *host = lend(sizeof(*host));
+  host->abi_minor = DNS01_ABI_MINOR;
+  host->name = "test-host";
+  host->version = "1";
+  host->log = host_log;
+  host->is_cancelled = host_is_cancelled;
+  host->state_put = host_state_put;
+  host->state_get = host_state_get;
+  host->get_extension = host_extension;
+  MARK(host);
+  return host;
+}
+
+static dns01_call *make_call(void) {
+  dns01_call *call = lend(sizeof(*call));
+  call->attempt = 1;
+  call->call_id = 1;
+  call->timeout_ms = 5000;
+  call->cancel_fd = -1;
+  MARK(call);
+  return call;
+}
 
 static dns01_str text(const char *chars) {
   dns01_str made;
@@ -52,98 +111,98 @@ static dns01_str text(const char *chars) {
   return made;
 }
 
-static dns01_result slot(char *message, char *handle) {
-  dns01_result made;
-  memset(&made, 0, sizeof(made));
-  made.struct_size = sizeof(made);
-  made.status = DNS01_UNSET;
-  made.message = message;
-  made.message_cap = 1024;
-  made.handle = handle;
-  made.handle_cap = 2048;
-  message[0] = handle[0] = 0;
+static dns01_result *slot(void) {
+  dns01_result *made = lend(sizeof(*made));
+  made->status = DNS01_UNSET;
+  made->message_cap = 1024;
+  made->message = calloc(1, made->message_cap);
+  made->handle_cap = 2048;
+  made->handle = calloc(1, made->handle_cap);
+  MARK(made);
   return made;
 }
 
 static void run(const char *what, dns01_batch_fn function,
                 dns01_instance *instance, const char *first,
                 const char *second) {
-  dns01_record records[2];
-  const dns01_record *record_pointers[2];
-  dns01_result results[2];
-  dns01_result *result_pointers[2];
-  static char messages[2][1024], handles[2][2048];
+  const dns01_call *call = make_call();
+  const dns01_record *records[2];
+  dns01_result *results[2];
   int i;
   for (i = 0; i < 2; i++) {
-    memset(&records[i], 0, sizeof(records[i]));
-    records[i].struct_size = sizeof(records[i]);
-    records[i].ttl = 60;
-    records[i].fqdn = text("_acme-challenge.example.org");
-    records[i].value = text(i == 0 ? first : second);
-    records[i].zone = records[i].identifier = records[i].challenge_name =
-        records[i].token = records[i].key_authorization = records[i].handle =
-            text("");
-    record_pointers[i] = &records[i];
-    results[i] = slot(messages[i], handles[i]);
-    result_pointers[i] = &results[i];
+    dns01_record *record = lend(sizeof(*record));
+    record->ttl = 60;
+    record->fqdn = text("_acme-challenge.example.org");
+    record->value = text(i == 0 ? first : second);
+    record->zone = record->identifier = record->challenge_name = record->token =
+        record->key_authorization = record->handle = text("");
+    MARK(record);
+    records[i] = record;
+    results[i] = slot();
   }
-  printf("%s %d", what,
-         (int)function(instance, &call, record_pointers, result_pointers, 2));
-  for (i = 0; i < 2; i++)
-    printf(" [%d %x %s]", (int)results[i].status, (unsigned)results[i].flags,
-           messages[i]);
+  printf("%s %d", what, (int)function(instance, call, records, results, 2));
+  for (i = 0; i < 2; i++) {
+    CHECK(results[i], dns01_result);
+    printf(" [%d %x %s]", (int)results[i]->status, (unsigned)results[i]->flags,
+           results[i]->message);
+  }
   printf("\n");
 }
 
+static dns01_status open_with(const dns01_plugin *plugin,
+                              const dns01_host *host, const char *limit,
+                              dns01_instance **instance) {
+  dns01_option *option = lend(sizeof(*option));
+  const dns01_option *options[1];
+  dns01_result *error = slot();
+  dns01_status opened;
+  option->flags = DNS01_OPT_INTEGER;
+  option->key = text("limit");
+  option->value = text(limit);
+  MARK(option);
+  options[0] = option;
+  opened =
+      plugin->open(host, "memory", make_call(), options, 1, error, instance);
+  CHECK(error, dns01_result);
+  printf("open %d %s\n", (int)opened, error->message);
+  return opened;
+}
+
 int main(int argc, char **argv) {
-  void *library = argc == 2 ? dlopen(argv[1], RTLD_NOW | RTLD_LOCAL) : NULL;
+  void *library = argc >= 2 ? dlopen(argv[1], RTLD_NOW | RTLD_LOCAL) : NULL;
   dns01_plugin_entry_fn entry;
   const dns01_plugin *plugin;
-  dns01_option option;
-  const dns01_option *options[1];
-  dns01_result error;
+  dns01_host *host = make_host();
   dns01_instance *instance = NULL;
-  dns01_instance_info info;
-  static char message[1024], handle[2048];
-  dns01_status opened;
-  if (library == NULL) {
-    fprintf(stderr, "%s\n", dlerror());
-    return 1;
-  }
+  dns01_instance_info *info = lend(sizeof(*info));
+  if (library == NULL)
+    fail(dlerror());
   /* POSIX promises that this conversion works */
   *(void **)&entry = dlsym(library, DNS01_ENTRY_SYMBOL);
-  plugin = entry(&host);
-  if (plugin == NULL || !DNS01_HAS(plugin, dns01_plugin, get_extension))
-    return 1;
+  if (argc > 2 && strcmp(argv[2], "small") == 0)
+    host->struct_size = 56; /* get_extension is missing */
+  plugin = entry(host);
+  if (plugin == NULL || plugin->struct_size < 120) {
+    printf("no table\n");
+    return 0;
+  }
   printf("%u %s: %s = %s\n", plugin->provider_count, plugin->providers[0]->id,
          plugin->providers[0]->options[0]->key,
          plugin->providers[0]->options[0]->default_value);
 
-  memset(&option, 0, sizeof(option));
-  option.struct_size = sizeof(option);
-  option.flags = DNS01_OPT_INTEGER;
-  option.key = text("limit");
-  option.value = text("0");
-  options[0] = &option;
-  error = slot(message, handle);
-  opened = plugin->open(&host, "memory", &call, options, 1, &error, &instance);
-  printf("open %d %s\n", (int)opened, message);
-  option.value = text("2");
-  error = slot(message, handle);
-  opened = plugin->open(&host, "memory", &call, options, 1, &error, &instance);
-  printf("open %d %s\n", (int)opened, message);
-  if (opened != DNS01_OK)
+  open_with(plugin, host, "0", &instance);
+  if (open_with(plugin, host, "2", &instance) != DNS01_OK)
     return 1;
-
-  memset(&info, 0, sizeof(info));
-  info.struct_size = sizeof(info);
-  plugin->info(instance, &info);
-  printf("info %u %llu\n", info.max_batch, (unsigned long long)info.caps);
+  MARK(info);
+  plugin->info(instance, info);
+  CHECK(info, dns01_instance_info);
+  printf("info %u %llu\n", info->max_batch, (unsigned long long)info->caps);
   run("present", plugin->present, instance, "a", "b");
   run("present", plugin->present, instance, "b", "c");
   run("remove", plugin->remove, instance, "a", "x");
   run("present", plugin->present, instance, "c", "c");
   plugin->close(instance);
+  CHECK(host, dns01_host);
   fflush(stdout);
   _Exit(0); /* like the real host: nothing is unloaded */
 }
