@@ -30,7 +30,7 @@ pub fn compile(directory: &Path, source: &str, switches: &[&str]) -> PathBuf {
     let here = Path::new(env!("CARGO_MANIFEST_DIR"));
     let library = directory.join(format!(
         "plugin{}.so",
-        switches.join("").replace(['-', '=', ' ', '|'], "")
+        switches.join("").replace(['-', '=', ' ', '|', '/'], "")
     ));
     let output = Command::new("cc")
         .args(["-std=gnu11", "-shared", "-fPIC", "-O1", "-w", "-pthread", "-o"])
