@@ -35,13 +35,23 @@ pub fn instance_with(
     state: Arc<dyn PluginState>,
     change: impl FnOnce(&mut Options),
 ) -> Instance {
-    instance_of(built("dns01-plugin-host"), provider, values, state, change)
+    instance_of(built(&format!("libdns01_{provider}.so")), values, state, change)
+}
+
+/// The same of a library that is somewhere else.
+pub fn instance_of(
+    library: PathBuf,
+    values: Values<'_>,
+    state: Arc<dyn PluginState>,
+    change: impl FnOnce(&mut Options),
+) -> Instance {
+    instance_in(built("dns01-plugin-host"), library, values, state, change)
 }
 
 /// The same in a plugin host of the test's own.
-pub fn instance_of(
+pub fn instance_in(
     host: PathBuf,
-    provider: &str,
+    library: PathBuf,
     values: Values<'_>,
     state: Arc<dyn PluginState>,
     change: impl FnOnce(&mut Options),
@@ -53,7 +63,6 @@ pub fn instance_of(
         grace: DEFAULT_GRACE,
     })
     .expect("a thread");
-    let library = built(&format!("libdns01_{provider}.so"));
     let mut options = Options::new("dns".parse().expect("a name"), library);
     change(&mut options);
     let values = values.iter().map(|(key, value, secret)| OptionValue {

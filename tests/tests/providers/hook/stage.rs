@@ -13,11 +13,12 @@ use std::{
 use dns01d::plugin::{Instance, MemoryState, Options};
 use lab::{
     bind::{Bind, BindOptions},
+    daemon::built,
     dns::TsigKey,
 };
 use tempfile::TempDir;
 
-use crate::instance::{Values, instance_of, unprivileged};
+use crate::instance::{Values, instance_in, unprivileged};
 
 /// Each stage has a user to itself, by whom its processes are found; nothing else runs as these.
 static NEXT_USER: AtomicU32 = AtomicU32::new(64_100);
@@ -73,7 +74,7 @@ impl Stage {
     pub fn instance_with(&self, values: Values<'_>, change: impl FnOnce(&mut Options)) -> Instance {
         let state = Arc::new(MemoryState::default());
         let host = unprivileged(self.directory.path(), self.user);
-        instance_of(host, "hook", values, state, |options| {
+        instance_in(host, built("libdns01_hook.so"), values, state, |options| {
             options.allow_exec = true;
             change(options);
         })

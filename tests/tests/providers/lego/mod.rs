@@ -17,7 +17,7 @@ use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use dns01d::plugin::{Failure, Instance, MemoryState, ProviderClient as _, Record};
 use lab::daemon::built;
 
-use crate::instance::{LONG, Values, instance_of, record};
+use crate::instance::{LONG, Values, instance_in, record};
 
 const LIBRARY: &str = "libdns01_lego.so";
 const OWNER: &str = "_acme-challenge.example.test";
@@ -29,9 +29,9 @@ fn lego(provider: &str, name: &str, values: Values<'_>) -> Instance {
 
 /// The same in a plugin host of the test's own.
 fn lego_in(host: PathBuf, provider: &str, name: &str, values: Values<'_>) -> Instance {
-    instance_of(
+    instance_in(
         host,
-        "lego",
+        built(LIBRARY),
         values,
         Arc::new(MemoryState::default()),
         |options| {

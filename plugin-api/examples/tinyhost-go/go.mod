@@ -1,0 +1,3 @@
+module tinyhost
+
+go 1.24
