@@ -12,5 +12,6 @@ mod examples;
 #[path = "../providers/instance.rs"]
 #[allow(dead_code, reason = "the tests of providers use all of it")]
 mod instance;
+mod new_project;
 mod tinyhost;
 mod tools;

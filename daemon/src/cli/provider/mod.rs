@@ -2,6 +2,7 @@
 
 mod facts;
 mod list;
+mod new;
 mod places;
 mod prepare;
 mod show;
@@ -38,6 +39,11 @@ pub enum ProviderCommand {
     /// daemon, which does this; without a running one, this process does. Shows for each name what is left to do
     /// by hand, such as a CNAME to add.
     Setup(prepare::SetupArguments),
+    /// Begin a provider of one's own: a project that builds, with its tests
+    ///
+    /// It is a complete provider as it stands, for a DNS host that comes with it and runs on this machine:
+    /// options, a secret, kept state, batches, cancellation. README.md in it says how to go on.
+    New(new::Arguments),
 }
 
 /// What every subcommand is told.
@@ -58,5 +64,6 @@ pub(super) fn run(command: ProviderCommand, context: &Context<'_>) -> ExitCode {
         ProviderCommand::Show(arguments) => show::run(&arguments, context),
         ProviderCommand::Check(arguments) => prepare::check(&arguments, context),
         ProviderCommand::Setup(arguments) => prepare::setup(&arguments, context),
+        ProviderCommand::New(arguments) => new::run(&arguments),
     }
 }
