@@ -28,9 +28,7 @@ pub mod private {
 /// Once per `cdylib`. The crate may `#![forbid(unsafe_code)]`: the unsafe export
 /// belongs to this macro, and the lint judges code by where it was written.
 ///
-/// ```ignore
-/// dns01_plugin_api::export_provider!(Cloudflare);
-/// ```
+/// The example of [this crate](crate) ends with it.
 #[macro_export]
 macro_rules! export_provider {
     ($($provider:ty),+ $(,)?) => {

@@ -4,12 +4,7 @@
 //! test sees statuses, messages and handles as an operator would, and needs no
 //! `unsafe`.
 //!
-//! ```ignore
-//! let host = TestHost::start();
-//! let instance = host.open::<Cloudflare>(&[("token", "t0ken")])?;
-//! let outcomes = instance.present(&[TestRecord::new("_acme-challenge.example.org", "value")]);
-//! assert!(outcomes[0].is_ok());
-//! ```
+//! The example of [this crate](crate) ends with such a test.
 #![expect(unsafe_code, reason = "plays the other side of the boundary")]
 
 use std::collections::BTreeMap;
