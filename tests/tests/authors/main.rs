@@ -9,6 +9,7 @@
 )]
 
 mod examples;
+mod guide;
 #[path = "../providers/instance.rs"]
 #[allow(dead_code, reason = "the tests of providers use all of it")]
 mod instance;
