@@ -40,6 +40,9 @@ _dns01d() {
             dns01d__subcmd__provider,list)
                 cmd="dns01d__subcmd__provider__subcmd__list"
                 ;;
+            dns01d__subcmd__provider,new)
+                cmd="dns01d__subcmd__provider__subcmd__new"
+                ;;
             dns01d__subcmd__provider,setup)
                 cmd="dns01d__subcmd__provider__subcmd__setup"
                 ;;
@@ -105,7 +108,7 @@ _dns01d() {
             return 0
             ;;
         dns01d__subcmd__provider)
-            opts="-c -h --config --socket --help list show check setup"
+            opts="-c -h --config --socket --help list show check setup new"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -168,6 +171,44 @@ _dns01d() {
                     return 0
                     ;;
                 --plugin-host)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -c)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --socket)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        dns01d__subcmd__provider__subcmd__new)
+            opts="-c -h --lang --path --plugin-api --config --socket --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --lang)
+                    COMPREPLY=($(compgen -W "rust c go" -- "${cur}"))
+                    return 0
+                    ;;
+                --path)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --plugin-api)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

@@ -53,13 +53,14 @@ complete -c dns01d -n "__fish_dns01d_using_subcommand renew" -s h -l help -d 'Pr
 complete -c dns01d -n "__fish_dns01d_using_subcommand reload" -s c -l config -d 'The configuration file' -r -F
 complete -c dns01d -n "__fish_dns01d_using_subcommand reload" -l socket -d 'The control socket, instead of the one in the configuration' -r -F
 complete -c dns01d -n "__fish_dns01d_using_subcommand reload" -s h -l help -d 'Print help'
-complete -c dns01d -n "__fish_dns01d_using_subcommand provider; and not __fish_seen_subcommand_from list show check setup" -s c -l config -d 'The configuration file' -r -F
-complete -c dns01d -n "__fish_dns01d_using_subcommand provider; and not __fish_seen_subcommand_from list show check setup" -l socket -d 'The control socket, instead of the one in the configuration' -r -F
-complete -c dns01d -n "__fish_dns01d_using_subcommand provider; and not __fish_seen_subcommand_from list show check setup" -s h -l help -d 'Print help'
-complete -c dns01d -n "__fish_dns01d_using_subcommand provider; and not __fish_seen_subcommand_from list show check setup" -f -a "list" -d 'List every provider of every plugin library on this machine, and who uses it'
-complete -c dns01d -n "__fish_dns01d_using_subcommand provider; and not __fish_seen_subcommand_from list show check setup" -f -a "show" -d 'Show what a provider is, which options it takes, and how to configure it'
-complete -c dns01d -n "__fish_dns01d_using_subcommand provider; and not __fish_seen_subcommand_from list show check setup" -f -a "check" -d 'Have a provider instance check its credentials, and whether it may write for these names'
-complete -c dns01d -n "__fish_dns01d_using_subcommand provider; and not __fish_seen_subcommand_from list show check setup" -f -a "setup" -d 'Have a provider instance create what it needs for these names'
+complete -c dns01d -n "__fish_dns01d_using_subcommand provider; and not __fish_seen_subcommand_from list show check setup new" -s c -l config -d 'The configuration file' -r -F
+complete -c dns01d -n "__fish_dns01d_using_subcommand provider; and not __fish_seen_subcommand_from list show check setup new" -l socket -d 'The control socket, instead of the one in the configuration' -r -F
+complete -c dns01d -n "__fish_dns01d_using_subcommand provider; and not __fish_seen_subcommand_from list show check setup new" -s h -l help -d 'Print help'
+complete -c dns01d -n "__fish_dns01d_using_subcommand provider; and not __fish_seen_subcommand_from list show check setup new" -f -a "list" -d 'List every provider of every plugin library on this machine, and who uses it'
+complete -c dns01d -n "__fish_dns01d_using_subcommand provider; and not __fish_seen_subcommand_from list show check setup new" -f -a "show" -d 'Show what a provider is, which options it takes, and how to configure it'
+complete -c dns01d -n "__fish_dns01d_using_subcommand provider; and not __fish_seen_subcommand_from list show check setup new" -f -a "check" -d 'Have a provider instance check its credentials, and whether it may write for these names'
+complete -c dns01d -n "__fish_dns01d_using_subcommand provider; and not __fish_seen_subcommand_from list show check setup new" -f -a "setup" -d 'Have a provider instance create what it needs for these names'
+complete -c dns01d -n "__fish_dns01d_using_subcommand provider; and not __fish_seen_subcommand_from list show check setup new" -f -a "new" -d 'Begin a provider of one\'s own: a project that builds, with its tests'
 complete -c dns01d -n "__fish_dns01d_using_subcommand provider; and __fish_seen_subcommand_from list" -l plugin-dir -d 'Look for plugins in this directory instead of the configured ones; may be repeated' -r -F
 complete -c dns01d -n "__fish_dns01d_using_subcommand provider; and __fish_seen_subcommand_from list" -l plugin-host -d 'The dns01-plugin-host program, instead of the configured one' -r -F
 complete -c dns01d -n "__fish_dns01d_using_subcommand provider; and __fish_seen_subcommand_from list" -s c -l config -d 'The configuration file' -r -F
@@ -80,3 +81,11 @@ complete -c dns01d -n "__fish_dns01d_using_subcommand provider; and __fish_seen_
 complete -c dns01d -n "__fish_dns01d_using_subcommand provider; and __fish_seen_subcommand_from setup" -l socket -d 'The control socket, instead of the one in the configuration' -r -F
 complete -c dns01d -n "__fish_dns01d_using_subcommand provider; and __fish_seen_subcommand_from setup" -l json -d 'Print one JSON object'
 complete -c dns01d -n "__fish_dns01d_using_subcommand provider; and __fish_seen_subcommand_from setup" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c dns01d -n "__fish_dns01d_using_subcommand provider; and __fish_seen_subcommand_from new" -l lang -d 'The language to write it in' -r -f -a "rust\t'With cargo, in safe Rust'
+c\t'With make and cc, from the header alone'
+go\t'With go and cc, through cgo'"
+complete -c dns01d -n "__fish_dns01d_using_subcommand provider; and __fish_seen_subcommand_from new" -l path -d 'The directory to make; it must not be there yet [default: ./NAME]' -r -F
+complete -c dns01d -n "__fish_dns01d_using_subcommand provider; and __fish_seen_subcommand_from new" -l plugin-api -d 'With rust: depend on the dns01-plugin-api in this directory instead of the published one' -r -F
+complete -c dns01d -n "__fish_dns01d_using_subcommand provider; and __fish_seen_subcommand_from new" -s c -l config -d 'The configuration file' -r -F
+complete -c dns01d -n "__fish_dns01d_using_subcommand provider; and __fish_seen_subcommand_from new" -l socket -d 'The control socket, instead of the one in the configuration' -r -F
+complete -c dns01d -n "__fish_dns01d_using_subcommand provider; and __fish_seen_subcommand_from new" -s h -l help -d 'Print help (see more with \'--help\')'
