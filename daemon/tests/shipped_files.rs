@@ -200,7 +200,7 @@ fn systemd_understands_the_unit_and_finds_it_hardened() {
     fs::write(&path, unit).expect("a file");
     let complaints = succeeds(Command::new("systemd-analyze").arg("verify").arg(&path));
     assert!(!complaints.contains("dns01d.service"), "{complaints}");
-    // in tenths; the unit has 1.5
+    // in tenths; the unit has 1.4
     let security = Command::new("systemd-analyze")
         .args(["security", "--offline=true", "--no-pager", "--threshold=15"])
         .arg(&path)
