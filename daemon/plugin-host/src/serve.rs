@@ -149,7 +149,8 @@ fn start_plugin_thread(
     calls: Arc<Calls>,
 ) -> Result<Sender<Job>, Error> {
     let (jobs, waiting) = channel();
-    let services = Services::start(link.clone(), start.log_level);
+    let services = Services::start(link.clone(), start.log_level, start.trial.structs);
+    let reopens = start.trial.reopens;
     let desk = Desk { link, calls };
     std::thread::Builder::new()
         .name("plugin".to_owned())
@@ -157,7 +158,15 @@ fn start_plugin_thread(
         .spawn(move || match Plugin::load(library.as_fd(), services) {
             Ok(plugin) => {
                 desk.link.send(FromHost::Loaded(plugin.description().clone()));
-                serve(plugin, &desk, &waiting);
+                let plugin = Arc::new(plugin);
+                loop {
+                    serve(&plugin, &desk, &waiting);
+                    if !reopens {
+                        desk.link.flush();
+                        exit_now(0);
+                    }
+                    desk.link.send(FromHost::Closed);
+                }
             }
             Err(fault) => {
                 desk.link.send(FromHost::Refused(fault));
@@ -193,23 +202,24 @@ impl Desk {
     }
 }
 
-fn serve(plugin: Plugin, desk: &Desk, jobs: &Receiver<Job>) {
+/// Opens an instance and serves it until it is to be closed.
+fn serve(plugin: &Arc<Plugin>, desk: &Desk, jobs: &Receiver<Job>) {
     let opened = loop {
         match jobs.recv() {
-            Ok(Job::Open(open)) => break plugin.open(&open, Arc::new(ActiveCall::new(OPENING))),
+            Ok(Job::Open(open)) => {
+                let opened = plugin.open(&open, Arc::new(ActiveCall::new(OPENING)));
+                match opened.and_then(|plugin| Ok((plugin.info()?, plugin))) {
+                    Ok(opened) => break opened,
+                    // the daemon closes the connection when it has read that
+                    Err(outcome) => desk.link.send(FromHost::OpenFailed(outcome)),
+                }
+            }
             Ok(Job::Call(..)) => {}
             Ok(Job::Close) | Err(_) => exit_now(0),
         }
     };
-    let plugin = match opened {
-        Ok(plugin) => Arc::new(plugin),
-        Err(outcome) => {
-            desk.link.send(FromHost::OpenFailed(outcome));
-            // the daemon closes the connection when it has read that
-            return;
-        }
-    };
-    let info = plugin.info();
+    let (info, plugin) = opened;
+    let plugin = Arc::new(plugin);
     let mut pool = info
         .concurrent
         .then(|| Pool::new(Arc::clone(&plugin), desk.clone()));
@@ -224,11 +234,11 @@ fn serve(plugin: Plugin, desk: &Desk, jobs: &Receiver<Job>) {
                     pool.finish();
                 }
                 plugin.close();
-                desk.link.flush();
-                exit_now(0);
+                return;
             }
         }
     }
+    exit_now(0);
 }
 
 /// The first frame, and the library that comes with it.

@@ -16,6 +16,7 @@
 //! Call, Cancel                      ->
 //!                                   <-    Answer, Log, State
 //! StateAnswer, Close                ->
+//!                                   <-    Closed, where a test opens it again
 //! ```
 #![forbid(unsafe_code)]
 
@@ -31,7 +32,7 @@ pub use description::{
 pub use frame::{FrameError, HEADER, MAX_FRAME, body_length, decode, encode, read, write};
 pub use message::{
     Answer, CONCURRENT_CALLS, Call, Confinement, FromHost, Greeting, Log, Open, OptionEntry, PROTOCOL, Start,
-    StateAnswer, StateQuestion, StateRequest, ToHost,
+    StateAnswer, StateQuestion, StateRequest, Structs, ToHost, TrialRules,
 };
 pub use record::{Operation, Outcome, Record, RecordKind, status};
 pub use sensitive::Sensitive;

@@ -63,6 +63,32 @@ pub struct Start {
     pub read: Vec<String>,
     /// Most detailed `DNS01_LOG_*` level that anybody will see; 0 for none.
     pub log_level: i32,
+    /// How the plugin is put to the test; the default in service.
+    #[serde(default)]
+    pub trial: TrialRules,
+}
+
+/// What a host does so that a plugin can be tested, and never in service.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TrialRules {
+    /// Sizes of the structs that the plugin is lent.
+    pub structs: Structs,
+    /// After [`ToHost::Close`] the process stays and can be opened again, so that what a plugin leaves behind
+    /// can be counted.
+    pub reopens: bool,
+}
+
+/// Sizes of the structs that the host allocates (ABI rule S2).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Structs {
+    /// Those of this build.
+    #[default]
+    Ours,
+    /// Those that a later minor might have: more bytes at the end.
+    Larger,
+    /// Those of ABI 1.0 and the smallest buffers that it allows, with nothing readable behind them.
+    Smallest,
 }
 
 /// What the kernel enforces, told before the library is loaded.
@@ -127,6 +153,8 @@ pub enum FromHost {
     Opened(InstanceInfo),
     /// The instance could not be opened.
     OpenFailed(Outcome),
+    /// The instance is closed, and the process stays: only where [`TrialRules::reopens`].
+    Closed,
     /// The end of a call.
     Answer(Answer),
     /// The plugin logs.

@@ -1,9 +1,10 @@
 //! One record operation, from wire types to the ABI's and back.
 
 use dns01_plugin_api::abi::{self, BatchFn, Instance, kind};
-use dns01_plugin_wire::{Outcome, Record, RecordKind};
+use dns01_plugin_wire::{Outcome, Record, RecordKind, Structs};
 
 use super::{
+    lent::Lent,
     slots::{Slots, broken},
     text::{Arena, InnerNul},
 };
@@ -11,22 +12,26 @@ use super::{
 /// Calls `function` for `records`.
 ///
 /// # Safety
-/// `instance` is open, `function` belongs to its library, and this thread may call it now (T1).
+/// `instance` is open, `function` belongs to its library, `call` outlives this, and this thread may call it
+/// now (T1).
 pub unsafe fn call(
     function: BatchFn,
     instance: *mut Instance,
-    call: &abi::Call,
+    call: *const abi::Call,
     records: &[Record],
+    structs: Structs,
 ) -> Vec<Outcome> {
     let mut texts = Arena::default();
-    let lent: Result<Vec<abi::Record>, InnerNul> =
-        records.iter().map(|record| lend(record, &mut texts)).collect();
+    let lent: Result<Vec<Lent<abi::Record>>, InnerNul> = records
+        .iter()
+        .map(|record| Ok(Lent::new(lend(record, &mut texts)?, structs)))
+        .collect();
     let Ok(lent) = lent else {
         let refusal = broken("a record holds a NUL character, which no plugin can be told");
         return vec![refusal; records.len().max(1)];
     };
-    let pointers: Vec<*const abi::Record> = lent.iter().map(std::ptr::from_ref).collect();
-    let mut slots = Slots::new(records.len().max(1));
+    let pointers: Vec<*const abi::Record> = lent.iter().map(|record| record.pointer().cast_const()).collect();
+    let slots = Slots::new(records.len().max(1), structs);
     let results = slots.pointers();
     // SAFETY: the caller's promise; `lent`, `texts` and `slots` outlive the call, the arrays have
     // `records.len()` entries, and a call without records has one result all the same.

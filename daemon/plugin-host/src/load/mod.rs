@@ -8,6 +8,7 @@
 )]
 
 mod batch;
+mod lent;
 mod library;
 mod plugin;
 mod services;

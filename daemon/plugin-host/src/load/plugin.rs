@@ -5,11 +5,13 @@ use std::{os::fd::BorrowedFd, sync::Arc};
 use dns01_plugin_api::abi::{self, Instance, cap, kind, option_flag};
 use dns01_plugin_wire::{
     Call, Description, InstanceInfo, LoadFault, Open, Operation, Outcome, ProviderDescription, RecordKind,
-    status,
+    Structs, status,
 };
 
 use super::{
-    batch, library,
+    batch,
+    lent::Lent,
+    library,
     services::{ActiveCall, OPENING, Services},
     slots::{Slots, broken},
     tables::{self, Tables},
@@ -26,7 +28,7 @@ pub struct Plugin {
 /// Its one open instance.
 #[derive(Debug)]
 pub struct OpenPlugin {
-    plugin: Plugin,
+    plugin: Arc<Plugin>,
     instance: *mut Instance,
 }
 
@@ -64,7 +66,7 @@ impl Plugin {
     ///
     /// # Errors
     /// What the plugin found wrong.
-    pub fn open(self, open: &Open, active: Arc<ActiveCall>) -> Result<OpenPlugin, Outcome> {
+    pub fn open(self: &Arc<Self>, open: &Open, active: Arc<ActiveCall>) -> Result<OpenPlugin, Outcome> {
         let Some((provider, flags)) = self.tables.provider(&open.provider) else {
             let message = format!("the library has no provider `{}`", open.provider);
             return Err(Outcome {
@@ -77,22 +79,30 @@ impl Plugin {
             return Err(broken("the library cannot open an instance"));
         };
         let mut texts = Arena::default();
+        let structs = self.services.structs();
         let options = lend_options(open, provider, flags, &mut texts)?;
-        let pointers: Vec<*const abi::OptionValue> = options.iter().map(std::ptr::from_ref).collect();
+        let options: Vec<_> = options
+            .into_iter()
+            .map(|option| Lent::new(option, structs))
+            .collect();
+        let pointers: Vec<*const abi::OptionValue> = options
+            .iter()
+            .map(|option| option.pointer().cast_const())
+            .collect();
         let id = Tables::c_id(provider);
-        let call = make_call(OPENING, 1, open.timeout_ms, &active);
-        let mut error = Slots::new(1);
+        let call = make_call(OPENING, 1, open.timeout_ms, &active, structs);
+        let error = Slots::new(1, structs);
         let slot = error.pointers()[0];
         let mut instance = std::ptr::null_mut();
         self.services.serve();
-        let returned = self.services.during(&call, active, || {
+        let returned = self.services.during(call.pointer(), active, || {
             // SAFETY: all that is lent outlives the call; the array has `options.len()` entries; this is
             // the thread that called the entry.
             unsafe {
                 function(
                     self.services.table(),
                     id.as_ptr(),
-                    &call,
+                    call.pointer(),
                     pointers.as_ptr(),
                     pointers.len(),
                     slot,
@@ -102,7 +112,7 @@ impl Plugin {
         });
         match (returned, instance.is_null()) {
             (status::OK, false) => Ok(OpenPlugin {
-                plugin: self,
+                plugin: Arc::clone(self),
                 instance,
             }),
             (status::OK, true) => Err(broken("the plugin said that it is open and gave no instance")),
@@ -116,16 +126,27 @@ impl Plugin {
 
 impl OpenPlugin {
     /// Properties of the instance.
-    pub fn info(&self) -> InstanceInfo {
-        let mut info = abi::InstanceInfo {
+    ///
+    /// # Errors
+    /// When a trial saw the plugin write what is not its own.
+    pub fn info(&self) -> Result<InstanceInfo, Outcome> {
+        let lent = abi::InstanceInfo {
             struct_size: size_of::<abi::InstanceInfo>() as u32,
             ..Default::default()
         };
+        let lent = Lent::new(lent, self.plugin.services.structs());
         let table = &self.plugin.tables.plugin;
         if let Some(function) = table.info {
-            // SAFETY: the instance is open, `info` is ours and outlives the call; no other call runs yet.
-            unsafe { function(self.instance, &mut info) };
+            // SAFETY: the instance is open, `lent` outlives the call; no other call runs yet.
+            unsafe { function(self.instance, lent.pointer()) };
         }
+        if !lent.is_respected() {
+            return Err(broken(
+                "the plugin wrote over fields of dns01_instance_info that are not its own: `struct_size`, or \
+                 fields of a later minor (S2)",
+            ));
+        }
+        let info = lent.get();
         let has = |bit| info.caps & bit != 0;
         let milliseconds = |value| u64::try_from(value).unwrap_or(0);
         let kinds = match info.kinds {
@@ -136,7 +157,7 @@ impl OpenPlugin {
                 .map(|(_, kind)| *kind)
                 .collect(),
         };
-        InstanceInfo {
+        Ok(InstanceInfo {
             max_batch: info.max_batch,
             max_values_per_name: info.max_values_per_name,
             min_ttl: info.min_ttl,
@@ -154,7 +175,7 @@ impl OpenPlugin {
             checks: table.check.is_some(),
             sets_up: table.setup.is_some(),
             kinds,
-        }
+        })
     }
 
     /// Runs one operation. The caller keeps to T1: from the thread that opened the instance, or from any
@@ -183,10 +204,11 @@ impl OpenPlugin {
         if call.records.is_empty() && call.operation != Operation::Check {
             return vec![broken("a call without records")];
         }
-        let told = make_call(call.id, call.attempt, call.timeout_ms, &active);
-        self.plugin.services.during(&told, active, || {
+        let structs = self.plugin.services.structs();
+        let told = make_call(call.id, call.attempt, call.timeout_ms, &active, structs);
+        self.plugin.services.during(told.pointer(), active, || {
             // SAFETY: the instance is open, the function is its library's, the thread is the caller's duty.
-            unsafe { batch::call(function, self.instance, &told, &call.records) }
+            unsafe { batch::call(function, self.instance, told.pointer(), &call.records, structs) }
         })
     }
 
@@ -206,15 +228,22 @@ const KINDS: [(u32, RecordKind); 4] = [
     (kind::CANARY, RecordKind::Canary),
 ];
 
-fn make_call(id: u64, attempt: u32, timeout_ms: u64, active: &ActiveCall) -> abi::Call {
-    abi::Call {
+fn make_call(
+    id: u64,
+    attempt: u32,
+    timeout_ms: u64,
+    active: &ActiveCall,
+    structs: Structs,
+) -> Lent<abi::Call> {
+    let call = abi::Call {
         struct_size: size_of::<abi::Call>() as u32,
         attempt,
         call_id: id,
         timeout_ms: i64::try_from(timeout_ms).unwrap_or(i64::MAX).max(1),
         cancel_fd: active.descriptor(),
         reserved0: 0,
-    }
+    };
+    Lent::new(call, structs)
 }
 
 /// The configured options, then the defaults of those that are not configured.

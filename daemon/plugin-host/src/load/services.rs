@@ -15,9 +15,10 @@ use std::{
 };
 
 use dns01_plugin_api::abi::{self, Call, Host, Str, log_level, status};
-use dns01_plugin_wire::{Log, Sensitive, StateQuestion};
+use dns01_plugin_wire::{Log, Sensitive, StateQuestion, Structs};
 use parking_lot::Mutex;
 
+use super::lent::Lent;
 use crate::link::Link;
 
 /// The id of the call that opens the instance; record operations count from 1.
@@ -32,7 +33,16 @@ const STATE_KEY: usize = 64;
 const STATE_VALUE: usize = 64 << 10;
 
 static SERVICES: OnceLock<Services> = OnceLock::new();
-static HOST: OnceLock<Host> = OnceLock::new();
+static HOST: OnceLock<Table> = OnceLock::new();
+
+/// The table that the plugin is lent, for as long as the process lives.
+#[derive(Debug)]
+struct Table(Lent<Host>);
+
+// SAFETY: it is never written after it was made, and may be read from any thread.
+unsafe impl Sync for Table {}
+// SAFETY: as above; nothing in it belongs to a thread.
+unsafe impl Send for Table {}
 
 /// What the callbacks work with. One per process, because the ABI has one instance per process.
 #[derive(Debug)]
@@ -43,6 +53,7 @@ pub struct Services {
     calls: Mutex<HashMap<usize, Arc<ActiveCall>>>,
     bucket: Mutex<Bucket>,
     last_line: Mutex<Option<String>>,
+    structs: Structs,
 }
 
 /// A call in progress, as the daemon sees it.
@@ -61,7 +72,7 @@ struct Bucket {
 
 impl Services {
     /// Sets up the services of this process.
-    pub fn start(link: Link, log_level: i32) -> &'static Services {
+    pub fn start(link: Link, log_level: i32, structs: Structs) -> &'static Services {
         SERVICES.get_or_init(|| Services {
             link,
             serving: AtomicBool::new(false),
@@ -72,14 +83,16 @@ impl Services {
                 filled: now(),
             }),
             last_line: Mutex::new(None),
+            structs,
         })
     }
 
     /// The table for the plugin.
-    pub fn table(&self) -> &'static Host {
-        HOST.get_or_init(|| Host {
+    pub fn table(&self) -> *const Host {
+        let table = || Host {
             struct_size: size_of::<Host>() as u32,
-            abi_minor: abi::ABI_MINOR,
+            // a later minor has larger structs
+            abi_minor: abi::ABI_MINOR + u32::from(self.structs == Structs::Larger),
             name: c"dns01d".as_ptr(),
             version: concat!(env!("CARGO_PKG_VERSION"), "\0").as_ptr().cast(),
             log: Some(log),
@@ -87,7 +100,15 @@ impl Services {
             state_put: Some(state_put),
             state_get: Some(state_get),
             get_extension: Some(get_extension),
-        })
+        };
+        HOST.get_or_init(|| Table(Lent::new(table(), self.structs)))
+            .0
+            .pointer()
+    }
+
+    /// Sizes of what the plugin is lent.
+    pub fn structs(&self) -> Structs {
+        self.structs
     }
 
     /// From now on there is an instance, and so a durable state.
@@ -101,8 +122,8 @@ impl Services {
     }
 
     /// Makes a call known for as long as `run` takes.
-    pub fn during<T>(&self, call: &Call, active: Arc<ActiveCall>, run: impl FnOnce() -> T) -> T {
-        let address = std::ptr::from_ref(call).addr();
+    pub fn during<T>(&self, call: *const Call, active: Arc<ActiveCall>, run: impl FnOnce() -> T) -> T {
+        let address = call.addr();
         self.calls.lock().insert(address, active);
         let result = run();
         self.calls.lock().remove(&address);
