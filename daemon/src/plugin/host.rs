@@ -52,6 +52,8 @@ pub struct Host {
     pub writer: Writer,
     /// Where its output goes.
     pub voice: Arc<Voice>,
+    /// What the kernel enforces on it.
+    pub confinement: Confinement,
     listeners: JoinSet<()>,
 }
 
@@ -88,6 +90,7 @@ impl Host {
             reader,
             writer,
             voice,
+            confinement: Confinement::default(),
             listeners,
         };
         match host.shake_hands(plan.start).await {
@@ -112,7 +115,10 @@ impl Host {
                 biased;
                 () = self.voice.flooded() => return Err(Fault::Ending(Ending::Flooded)),
                 message = self.reader.next() => match message? {
-                    FromHost::Confined(confinement) => note_gaps(self.voice.speaker(), &confinement),
+                    FromHost::Confined(confinement) => {
+                        note_gaps(self.voice.speaker(), &confinement);
+                        self.confinement = confinement;
+                    }
                     FromHost::Log(log) => self.voice.hear(&log),
                     FromHost::Loaded(description) => return Ok(Ok(description)),
                     FromHost::Refused(fault) => return Ok(Err(Refusal::Fault(fault))),

@@ -2,13 +2,16 @@
 
 use std::{path::Path, sync::Arc, time::Duration};
 
-use dns01_plugin_wire::{Description, Open, OptionEntry, OptionKind, ProviderDescription, Sensitive, Start};
+use dns01_plugin_wire::{
+    Description, Open, OptionEntry, OptionKind, ProviderDescription, Sensitive, Start, TrialRules,
+};
 use tokio::time::{Instant, timeout_at};
 
 use super::{
     ending::{Death, Ending},
     error::CallError,
     host::Host,
+    library::Library,
     mask::Mask,
     options::{OptionSource, OptionValue, Options, Sandbox},
     output::Voice,
@@ -19,7 +22,7 @@ use super::{
 };
 
 /// Loading and opening use no network, so this is for a slow disk; a provider that takes longer hangs.
-const START: Duration = Duration::from_secs(30);
+pub const START: Duration = Duration::from_secs(30);
 
 /// What a process of an instance is started from.
 #[derive(Debug)]
@@ -30,40 +33,78 @@ pub struct Launch {
     pub state: Arc<dyn PluginState>,
 }
 
+/// A checked library and the provider of it that is meant.
+pub struct Chosen {
+    pub library: Library,
+    pub provider: ProviderDescription,
+}
+
+/// What of a process its tests decide.
+#[derive(Clone, Copy, Debug)]
+pub struct Manner {
+    pub trial: TrialRules,
+    /// See [`Start::log_level`].
+    pub log_level: i32,
+}
+
 impl Launch {
     /// Starts a process and opens the instance in it.
     pub async fn open(&self, timeout: Duration, deadline: Instant) -> Result<Session, CallError> {
-        let options = &self.options;
         let limit = START.min(timeout);
         let deadline = deadline.min(Instant::now() + START);
+        let chosen = self.choose(timeout, deadline).await?;
+        let provider = chosen.provider.clone();
+        let values = timeout_at(deadline, read_options(Arc::clone(&self.source)));
+        let values = values.await.map_err(|_| CallError::NoTime(timeout))??;
+        let manner = Manner {
+            trial: TrialRules::default(),
+            log_level: log_level(),
+        };
+        let host = self.load(chosen, &values, manner, limit, deadline).await?;
+        let open = open(&provider, &values, deadline);
+        let host_options = self.plugins.options();
+        let limits = Limits {
+            idle: host_options.idle,
+            grace: host_options.grace,
+            calls: self.options.concurrent_calls,
+        };
+        Session::open(host, open, deadline, Arc::clone(&self.state), limits).await
+    }
+
+    /// Opens the library, once, so that what is described is what is loaded; and holds it against the options.
+    pub async fn choose(&self, timeout: Duration, deadline: Instant) -> Result<Chosen, CallError> {
+        let options = &self.options;
         if let Some(name) = options.forbidden_variable() {
             return Err(CallError::Environment {
                 name: name.to_owned(),
             });
         }
-        // opened once, so that what is described is what is loaded
         let library = open_library(&options.library, options.sha256.as_ref()).await?;
         let description = timeout_at(deadline, self.plugins.describe_open(library.duplicate()?))
             .await
             .map_err(|_| CallError::NoTime(timeout))??;
-        let provider = choose(&description, options)?;
+        let provider = choose(&description, options)?.clone();
         if provider.execs && !options.allow_exec {
             return Err(CallError::Exec {
-                provider: provider.id.clone(),
+                provider: provider.id,
             });
         }
-        let values = timeout_at(deadline, read_options(Arc::clone(&self.source)));
-        let values = values.await.map_err(|_| CallError::NoTime(timeout))??;
+        Ok(Chosen { library, provider })
+    }
 
-        let is_secret = |value: &OptionValue| {
-            value.secret
-                || provider
-                    .option(&value.key)
-                    .is_some_and(|described| described.secret)
-        };
+    /// Starts a process that has loaded the library, and may do what this provider with these options needs.
+    pub async fn load(
+        &self,
+        Chosen { library, provider }: Chosen,
+        values: &[OptionValue],
+        manner: Manner,
+        limit: Duration,
+        deadline: Instant,
+    ) -> Result<Host, CallError> {
+        let options = &self.options;
         let secrets = values
             .iter()
-            .filter(|value| is_secret(value))
+            .filter(|value| is_secret(&provider, value))
             .map(|value| value.value.expose());
         let voice = Arc::new(Voice::new(
             options.instance.as_str().to_owned(),
@@ -76,8 +117,9 @@ impl Launch {
             memory: options.memory,
             exec,
             cgroup: cgroup.is_some(),
-            read: readable(provider, &values, options.rotates),
-            log_level: log_level(),
+            read: readable(&provider, values, options.rotates),
+            log_level: manner.log_level,
+            trial: manner.trial,
         };
         let environment = options
             .environment
@@ -94,24 +136,28 @@ impl Launch {
                 last_words: voice.last_words(),
             }))
         })?;
-
-        let left = deadline.saturating_duration_since(Instant::now());
-        let open = Open {
-            provider: provider.id.clone(),
-            timeout_ms: u64::try_from(left.as_millis()).unwrap_or(u64::MAX).max(1),
-            options: values
-                .iter()
-                .map(|value| entry(value, is_secret(value)))
-                .collect(),
-        };
-        let host_options = self.plugins.options();
-        let limits = Limits {
-            idle: host_options.idle,
-            grace: host_options.grace,
-            calls: options.concurrent_calls,
-        };
-        Session::open(host, open, deadline, Arc::clone(&self.state), limits).await
+        Ok(host)
     }
+}
+
+/// What opens an instance with these options.
+pub fn open(provider: &ProviderDescription, values: &[OptionValue], deadline: Instant) -> Open {
+    let left = deadline.saturating_duration_since(Instant::now());
+    Open {
+        provider: provider.id.clone(),
+        timeout_ms: u64::try_from(left.as_millis()).unwrap_or(u64::MAX).max(1),
+        options: values
+            .iter()
+            .map(|value| entry(value, is_secret(provider, value)))
+            .collect(),
+    }
+}
+
+fn is_secret(provider: &ProviderDescription, value: &OptionValue) -> bool {
+    value.secret
+        || provider
+            .option(&value.key)
+            .is_some_and(|described| described.secret)
 }
 
 /// The provider that is meant.

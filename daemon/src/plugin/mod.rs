@@ -26,13 +26,14 @@ mod process;
 mod session;
 mod spawner;
 mod state;
+mod trial;
 mod worker;
 
 pub use catalogue::{Found, catalogue, file_name, short_name};
 pub use client::ProviderClient;
 pub use dns01_plugin_wire::{
-    Description, InstanceInfo, LoadFault, Operation, OptionDescription, OptionKind, ProviderDescription,
-    Record, RecordKind,
+    Confinement, Description, InstanceInfo, LoadFault, Operation, OptionDescription, OptionKind,
+    ProviderDescription, Record, RecordKind, Structs, TrialRules,
 };
 pub use ending::{Death, Ending};
 pub use error::{CallError, Retry};
@@ -43,5 +44,7 @@ pub use options::{
     OptionSource, OptionValue, Options, Sandbox,
 };
 pub use outcome::{Done, Failure, FailureClass, RecordOutcome};
+pub use output::{Leak, Spoken};
 pub use plugins::Plugins;
 pub use state::{MAX_KEY, MAX_KEYS, MAX_VALUE, MemoryState, PluginState, StateError};
+pub use trial::{Patience, Reply, Trial};

@@ -27,6 +27,33 @@ const BYTES: Ration = Ration {
 /// Lines kept for the report of a process that dies.
 const KEPT: usize = 12;
 
+/// Secrets that were said are kept for whoever asks, up to this many: one is enough to act on.
+const LEAKS: usize = 16;
+
+/// A secret that a plugin said and should not have; the mask kept it from everybody.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Leak {
+    /// Which way it came.
+    pub spoken: Spoken,
+    /// The text, masked.
+    pub text: String,
+}
+
+/// Which way a plugin said something.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Spoken {
+    /// A line on standard output.
+    Stdout,
+    /// A line on standard error.
+    Stderr,
+    /// A line through `dns01_host.log`.
+    Log,
+    /// The message of a result.
+    Message,
+    /// The handle of a result.
+    Handle,
+}
+
 /// The mouth of one plugin process.
 #[derive(Debug)]
 pub struct Voice {
@@ -42,6 +69,7 @@ struct State {
     bytes: Bucket,
     unsaid: u64,
     kept: VecDeque<String>,
+    leaks: Vec<Leak>,
 }
 
 /// Which way a line came.
@@ -76,6 +104,7 @@ impl Voice {
             bytes: Bucket::new(BYTES),
             unsaid: 0,
             kept: VecDeque::new(),
+            leaks: Vec::new(),
         };
         Voice {
             speaker,
@@ -106,6 +135,22 @@ impl Voice {
             }
         };
         masked.trim_end().chars().map(shown).collect()
+    }
+
+    /// Notes a text that holds a secret.
+    pub fn overhear(&self, spoken: Spoken, text: &str) {
+        if self.mask.finds(text) {
+            let text = self.clean(text);
+            let leaks = &mut self.state.lock().leaks;
+            if leaks.len() < LEAKS {
+                leaks.push(Leak { spoken, text });
+            }
+        }
+    }
+
+    /// Secrets that it said so far.
+    pub fn leaks(&self) -> Vec<Leak> {
+        self.state.lock().leaks.clone()
     }
 
     /// Waits until it has said more than any plugin should.
@@ -147,6 +192,7 @@ impl Voice {
     /// Logs a line of `dns01_host.log`.
     pub fn hear(&self, log: &Log) {
         self.weigh(log.text.len());
+        self.overhear(Spoken::Log, &log.text);
         self.say(Stream::Log(log.level), log.call, &log.text);
     }
 
@@ -205,6 +251,12 @@ pub async fn listen(mut pipe: impl AsyncRead + Unpin, stream: Stream, voice: Arc
 fn speak(voice: &Voice, stream: Stream, line: &[u8]) {
     if !line.is_empty() {
         let text = String::from_utf8_lossy(line);
+        let spoken = match stream {
+            Stream::Stdout => Spoken::Stdout,
+            Stream::Stderr => Spoken::Stderr,
+            Stream::Log(_) => Spoken::Log,
+        };
+        voice.overhear(spoken, &text);
         voice.say(stream, None, &voice.mask.apply(&text));
     }
 }

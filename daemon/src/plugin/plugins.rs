@@ -8,7 +8,7 @@ use std::{
     time::Duration,
 };
 
-use dns01_plugin_wire::{Description, Start};
+use dns01_plugin_wire::{Description, Start, TrialRules};
 use parking_lot::Mutex;
 use tokio::{
     sync::OnceCell,
@@ -23,11 +23,12 @@ use super::{
     instance::Instance,
     library::{Identity, Library},
     mask::Mask,
-    options::{DEFAULT_MEMORY, HostOptions, OptionSource, Options, Sandbox},
+    options::{DEFAULT_MEMORY, HostOptions, OptionSource, OptionValue, Options, Sandbox},
     output::Voice,
     process::Run,
     spawner::Spawner,
     state::PluginState,
+    trial::Trial,
 };
 
 /// Reading tables takes milliseconds; mapping a bridge of 80 MB from a cold disk takes seconds.
@@ -72,6 +73,22 @@ impl Plugins {
         Instance::new(self.clone(), options, source, state)
     }
 
+    /// A plugin process on trial: see [`Trial`]. Its `values` decide which files it may read, and which
+    /// texts it must not say.
+    ///
+    /// # Errors
+    /// As for [`Plugins::describe`]; [`CallError::UnknownProvider`], [`CallError::Ambiguous`],
+    /// [`CallError::Exec`], [`CallError::Environment`], [`CallError::NoTime`].
+    pub async fn trial(
+        &self,
+        options: Options,
+        values: &[OptionValue],
+        state: Arc<dyn PluginState>,
+        rules: TrialRules,
+    ) -> Result<Trial, CallError> {
+        Trial::start(self.clone(), options, values, state, rules).await
+    }
+
     /// What a library says of itself, asked in a process without options, network or programs. Asked once
     /// for each state of the file.
     ///
@@ -113,6 +130,7 @@ impl Plugins {
             cgroup: false,
             read: Vec::new(),
             log_level: log_level(),
+            trial: TrialRules::default(),
         };
         let plan = self.plan(Run::Describe, Vec::new(), library, start, None);
         let began = Instant::now();

@@ -137,6 +137,11 @@ impl Process {
         }
     }
 
+    /// Its number.
+    pub fn id(&self) -> i32 {
+        self.pid.as_raw_nonzero().get()
+    }
+
     /// Waits until the process has ended. It stays a zombie, so that its number stays ours.
     pub async fn ended(&self) {
         // an error would be one of epoll itself; then the deadlines end the process

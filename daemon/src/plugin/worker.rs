@@ -250,7 +250,7 @@ impl Worker {
                 let _ = opening.opened.send(Err(CallError::Open(failure)));
                 Err(Over::Done)
             }
-            FromHost::Confined(_) | FromHost::Loaded(_) | FromHost::Refused(_) => {
+            FromHost::Confined(_) | FromHost::Loaded(_) | FromHost::Refused(_) | FromHost::Closed => {
                 Err(Fault::out_of_turn().into())
             }
         }
