@@ -1,4 +1,8 @@
-use std::path::{Path, PathBuf};
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 use serde::de::DeserializeOwned;
 
@@ -10,8 +14,10 @@ use super::{
     findings::{Findings, Location},
     near::nearest,
     raw::{Included, Root},
-    yaml::{self, ShapeError},
+    yaml::{self, Content, ShapeError, Tree},
 };
+
+use crate::plugin::{OptionSource, ProviderDescription};
 
 mod include;
 
@@ -65,15 +71,38 @@ pub fn plugins(path: &Path) -> Option<Plugins> {
     })
 }
 
+/// Reads a file that holds what would stand under `providers.NAME.options`, and holds it against what the
+/// provider takes. Secrets come from where a configuration has them from. Blocks on files.
+///
+/// # Errors
+/// Every fault at once, warnings included.
+pub fn provider_options(
+    path: &Path,
+    provider: &ProviderDescription,
+) -> Result<(Arc<dyn OptionSource>, Faults), Faults> {
+    let mut findings = Findings::default();
+    let options = read::<BTreeMap<String, Tree>>(path, Content::Options, &mut findings);
+    let source = options.map(|(document, options)| {
+        let at = Location::top(document);
+        build::provider_options(&at, options, provider, &mut findings)
+    });
+    let failed = findings.has_errors();
+    let faults = findings.finish();
+    match source {
+        Some(source) if !failed => Ok((source, faults)),
+        _ => Err(faults),
+    }
+}
+
 /// Reads the main file and those that it includes; names them all.
 fn parts(path: &Path, findings: &mut Findings) -> (Parts, Vec<PathBuf>) {
     let mut parts = Parts::default();
     let mut files = vec![path.to_owned()];
-    if let Some((document, root)) = read::<Root>(path, findings) {
+    if let Some((document, root)) = read::<Root>(path, Content::Configuration, findings) {
         let patterns = include::expand(path, &root.include, document, findings);
         parts.main(document, root);
         for file in patterns {
-            if let Some((document, included)) = read::<Included>(&file, findings) {
+            if let Some((document, included)) = read::<Included>(&file, Content::Configuration, findings) {
                 parts.included(document, included);
             }
             files.push(file);
@@ -86,13 +115,13 @@ fn parts(path: &Path, findings: &mut Findings) -> (Parts, Vec<PathBuf>) {
 /// nothing else of it; also of a configuration with faults. `None` when it
 /// cannot be read or names none.
 pub fn socket(path: &Path) -> Option<PathBuf> {
-    let (_, root) = read::<Root>(path, &mut Findings::default())?;
+    let (_, root) = read::<Root>(path, Content::Configuration, &mut Findings::default())?;
     let text = root.control.socket?.0;
     text.starts_with('/').then(|| text.into())
 }
 
 /// Reads one file into its shape. `None` when nothing of it can be used.
-fn read<T: DeserializeOwned>(path: &Path, findings: &mut Findings) -> Option<(usize, T)> {
+fn read<T: DeserializeOwned>(path: &Path, content: Content, findings: &mut Findings) -> Option<(usize, T)> {
     let (text, mode) = match Document::read(path) {
         Ok((text, mode, weakness)) => {
             if let Some(problem) = weakness {
@@ -106,7 +135,7 @@ fn read<T: DeserializeOwned>(path: &Path, findings: &mut Findings) -> Option<(us
             return None;
         }
     };
-    let (marks, flaws) = yaml::read(&text);
+    let (marks, flaws) = yaml::read(&text, content);
     let fatal = marks.is_none() || flaws.iter().any(|flaw| flaw.fatal);
     let document = findings.add(Document {
         file: path.to_owned(),

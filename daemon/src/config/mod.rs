@@ -27,7 +27,7 @@ mod tests;
 
 pub use descriptions::{Descriptions, NoDescriptions, Undescribed};
 pub use fault::{Excerpt, Fault, Faults, Place, Severity};
-pub use load::{Presence, load, load_with, plugins, socket};
+pub use load::{Presence, load, load_with, plugins, provider_options, socket};
 
 /// Where systemd's `StateDirectory=dns01d` is.
 pub const DEFAULT_STATE_DIRECTORY: &str = "/var/lib/dns01d";

@@ -1,14 +1,16 @@
 //! Shapes to options: everything is parsed, looked up and held against the
 //! rest here, and every fault is noted without stopping at it.
 
-use std::path::PathBuf;
+use std::{collections::BTreeMap, path::PathBuf, sync::Arc};
 
 use super::{
     Config, Descriptions, Faults, NoDescriptions, Plugins,
     findings::{Findings, Location},
     load::Presence,
     raw::{self, Included, Root},
+    yaml::Tree,
 };
+use crate::plugin::{OptionSource, ProviderDescription};
 
 mod accounts;
 mod ca;
@@ -128,6 +130,23 @@ pub(super) fn build(
         files,
         warnings: Faults::default(),
     })
+}
+
+/// Builds the options of one provider that are written in a file of their own.
+pub(super) fn provider_options(
+    at: &Location,
+    options: BTreeMap<String, Tree>,
+    provider: &ProviderDescription,
+    findings: &mut Findings,
+) -> Arc<dyn OptionSource> {
+    let mut builder = Builder {
+        findings,
+        descriptions: &NoDescriptions,
+        presence: Presence::Checked,
+        // the file may lie beside the source of a plugin
+        inline_secrets: false,
+    };
+    Arc::new(builder.parameters(at, options, Some(provider)))
 }
 
 /// Builds what concerns plugins alone, as far as it can be read; `None` without a main file.

@@ -12,7 +12,7 @@ mod tree;
 pub(super) use marks::{Mark, Marks, Span};
 pub(super) use path::{NodePath, Step};
 pub(super) use problem::YamlProblem;
-pub(super) use reader::{Flaw, read};
+pub(super) use reader::{Content, Flaw, read};
 pub(super) use shape::ShapeError;
 pub(super) use tree::Tree;
 

@@ -31,9 +31,22 @@ pub(in crate::config) struct Flaw {
     pub hide_line: bool,
 }
 
+/// What a file holds.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(in crate::config) enum Content {
+    /// A configuration, or what one includes.
+    #[default]
+    Configuration,
+    /// Nothing but what would stand under `providers.NAME.options`.
+    Options,
+}
+
 /// Reads the text once. Without marks when it is no YAML.
-pub(in crate::config) fn read(text: &str) -> (Option<Marks>, Vec<Flaw>) {
-    let mut reader = Reader::default();
+pub(in crate::config) fn read(text: &str, content: Content) -> (Option<Marks>, Vec<Flaw>) {
+    let mut reader = Reader {
+        content,
+        ..Reader::default()
+    };
     for event in Parser::new_from_str(text) {
         match event {
             Ok((event, span)) => {
@@ -64,6 +77,7 @@ pub(in crate::config) fn read(text: &str) -> (Option<Marks>, Vec<Flaw>) {
 /// Builds the index from the parser's events.
 #[derive(Default)]
 struct Reader {
+    content: Content,
     open: Vec<Open>,
     root: Option<Node>,
     sensitive: Vec<Span>,
@@ -163,7 +177,7 @@ impl Reader {
             if text == "<<" && style == ScalarStyle::Plain {
                 self.flaw(span, YamlProblem::MergeKey, true);
             }
-            if self.within_options() && may_be_secret(&text, self.open.len() - 1) {
+            if self.within_options() && self.may_be_secret(&text, self.open.len() - 1) {
                 self.sensitive.push(span);
             }
             self.key_scalar(text, span);
@@ -278,7 +292,17 @@ impl Reader {
             }) => key.as_str(),
             _ => "",
         };
-        pending(0) == "providers" && matches!(pending(2), "options" | "environment")
+        self.content == Content::Options
+            || pending(0) == "providers" && matches!(pending(2), "options" | "environment")
+    }
+
+    /// See [`may_be_secret`].
+    fn may_be_secret(&self, key: &str, depth: usize) -> bool {
+        let above = match self.content {
+            Content::Configuration => 0,
+            Content::Options => OPTIONS_DEPTH,
+        };
+        may_be_secret(key, above + depth)
     }
 
     fn path(&self) -> NodePath {
@@ -290,7 +314,7 @@ impl Reader {
             .filter_map(|(depth, open)| match &open.kind {
                 OpenKind::List(items) => Some(Step::Index(items.len())),
                 OpenKind::Map { pending, .. } => pending.as_ref().map(|(key, _)| {
-                    let hidden = guarded && may_be_secret(key, depth);
+                    let hidden = guarded && self.may_be_secret(key, depth);
                     Step::Key(if hidden { "..".to_owned() } else { key.clone() })
                 }),
             });
@@ -329,7 +353,8 @@ impl Reader {
             self.open.first(),
             Some(Open { kind: OpenKind::Map { pending: Some((key, _)), .. }, .. }) if key == "providers"
         );
-        let hide_line = in_providers
+        let hide_line = self.content == Content::Options
+            || in_providers
             || ["providers", "options", "environment"]
                 .iter()
                 .any(|key| line.contains(key));
