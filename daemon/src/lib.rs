@@ -17,6 +17,7 @@ pub mod systemd;
 pub mod engine;
 // 3
 pub mod challenge;
+pub mod conformance;
 pub mod outputs;
 // 2
 pub mod acme;

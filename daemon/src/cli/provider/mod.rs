@@ -7,6 +7,7 @@ mod places;
 mod prepare;
 mod show;
 mod snippet;
+mod test;
 
 #[cfg(test)]
 mod tests;
@@ -44,6 +45,12 @@ pub enum ProviderCommand {
     /// It is a complete provider as it stands, for a DNS host that comes with it and runs on this machine:
     /// options, a secret, kept state, batches, cancellation. README.md in it says how to go on.
     New(new::Arguments),
+    /// Test whether a plugin keeps the promises of dns01_plugin.h
+    ///
+    /// Runs it in the real plugin host with the sandbox, publishes test records in a zone of yours and looks for
+    /// them at its authoritative servers. Ends with status 0 only when nothing failed. Interrupted, it removes
+    /// what it published before it ends.
+    Test(Box<test::Arguments>),
 }
 
 /// What every subcommand is told.
@@ -65,5 +72,6 @@ pub(super) fn run(command: ProviderCommand, context: &Context<'_>) -> ExitCode {
         ProviderCommand::Check(arguments) => prepare::check(&arguments, context),
         ProviderCommand::Setup(arguments) => prepare::setup(&arguments, context),
         ProviderCommand::New(arguments) => new::run(&arguments),
+        ProviderCommand::Test(arguments) => test::run(*arguments, context),
     }
 }
