@@ -1,0 +1,12 @@
+//! The conformance kit, `dns01d provider test`: good plugins pass it whole, and for each way of breaking the
+//! contract exactly the check that is meant for it fails.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a test that cannot go on says where"
+)]
+
+mod broken;
+mod examples;
+mod lab;
+mod rfc2136;
