@@ -53,14 +53,15 @@ complete -c dns01d -n "__fish_dns01d_using_subcommand renew" -s h -l help -d 'Pr
 complete -c dns01d -n "__fish_dns01d_using_subcommand reload" -s c -l config -d 'The configuration file' -r -F
 complete -c dns01d -n "__fish_dns01d_using_subcommand reload" -l socket -d 'The control socket, instead of the one in the configuration' -r -F
 complete -c dns01d -n "__fish_dns01d_using_subcommand reload" -s h -l help -d 'Print help'
-complete -c dns01d -n "__fish_dns01d_using_subcommand provider; and not __fish_seen_subcommand_from list show check setup new" -s c -l config -d 'The configuration file' -r -F
-complete -c dns01d -n "__fish_dns01d_using_subcommand provider; and not __fish_seen_subcommand_from list show check setup new" -l socket -d 'The control socket, instead of the one in the configuration' -r -F
-complete -c dns01d -n "__fish_dns01d_using_subcommand provider; and not __fish_seen_subcommand_from list show check setup new" -s h -l help -d 'Print help'
-complete -c dns01d -n "__fish_dns01d_using_subcommand provider; and not __fish_seen_subcommand_from list show check setup new" -f -a "list" -d 'List every provider of every plugin library on this machine, and who uses it'
-complete -c dns01d -n "__fish_dns01d_using_subcommand provider; and not __fish_seen_subcommand_from list show check setup new" -f -a "show" -d 'Show what a provider is, which options it takes, and how to configure it'
-complete -c dns01d -n "__fish_dns01d_using_subcommand provider; and not __fish_seen_subcommand_from list show check setup new" -f -a "check" -d 'Have a provider instance check its credentials, and whether it may write for these names'
-complete -c dns01d -n "__fish_dns01d_using_subcommand provider; and not __fish_seen_subcommand_from list show check setup new" -f -a "setup" -d 'Have a provider instance create what it needs for these names'
-complete -c dns01d -n "__fish_dns01d_using_subcommand provider; and not __fish_seen_subcommand_from list show check setup new" -f -a "new" -d 'Begin a provider of one\'s own: a project that builds, with its tests'
+complete -c dns01d -n "__fish_dns01d_using_subcommand provider; and not __fish_seen_subcommand_from list show check setup new test" -s c -l config -d 'The configuration file' -r -F
+complete -c dns01d -n "__fish_dns01d_using_subcommand provider; and not __fish_seen_subcommand_from list show check setup new test" -l socket -d 'The control socket, instead of the one in the configuration' -r -F
+complete -c dns01d -n "__fish_dns01d_using_subcommand provider; and not __fish_seen_subcommand_from list show check setup new test" -s h -l help -d 'Print help'
+complete -c dns01d -n "__fish_dns01d_using_subcommand provider; and not __fish_seen_subcommand_from list show check setup new test" -f -a "list" -d 'List every provider of every plugin library on this machine, and who uses it'
+complete -c dns01d -n "__fish_dns01d_using_subcommand provider; and not __fish_seen_subcommand_from list show check setup new test" -f -a "show" -d 'Show what a provider is, which options it takes, and how to configure it'
+complete -c dns01d -n "__fish_dns01d_using_subcommand provider; and not __fish_seen_subcommand_from list show check setup new test" -f -a "check" -d 'Have a provider instance check its credentials, and whether it may write for these names'
+complete -c dns01d -n "__fish_dns01d_using_subcommand provider; and not __fish_seen_subcommand_from list show check setup new test" -f -a "setup" -d 'Have a provider instance create what it needs for these names'
+complete -c dns01d -n "__fish_dns01d_using_subcommand provider; and not __fish_seen_subcommand_from list show check setup new test" -f -a "new" -d 'Begin a provider of one\'s own: a project that builds, with its tests'
+complete -c dns01d -n "__fish_dns01d_using_subcommand provider; and not __fish_seen_subcommand_from list show check setup new test" -f -a "test" -d 'Test whether a plugin keeps the promises of dns01_plugin.h'
 complete -c dns01d -n "__fish_dns01d_using_subcommand provider; and __fish_seen_subcommand_from list" -l plugin-dir -d 'Look for plugins in this directory instead of the configured ones; may be repeated' -r -F
 complete -c dns01d -n "__fish_dns01d_using_subcommand provider; and __fish_seen_subcommand_from list" -l plugin-host -d 'The dns01-plugin-host program, instead of the configured one' -r -F
 complete -c dns01d -n "__fish_dns01d_using_subcommand provider; and __fish_seen_subcommand_from list" -s c -l config -d 'The configuration file' -r -F
@@ -89,3 +90,20 @@ complete -c dns01d -n "__fish_dns01d_using_subcommand provider; and __fish_seen_
 complete -c dns01d -n "__fish_dns01d_using_subcommand provider; and __fish_seen_subcommand_from new" -s c -l config -d 'The configuration file' -r -F
 complete -c dns01d -n "__fish_dns01d_using_subcommand provider; and __fish_seen_subcommand_from new" -l socket -d 'The control socket, instead of the one in the configuration' -r -F
 complete -c dns01d -n "__fish_dns01d_using_subcommand provider; and __fish_seen_subcommand_from new" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c dns01d -n "__fish_dns01d_using_subcommand provider; and __fish_seen_subcommand_from test" -l options -d 'YAML of the plugin\'s own options, as under `providers.NAME.options` of a configuration' -r -F
+complete -c dns01d -n "__fish_dns01d_using_subcommand provider; and __fish_seen_subcommand_from test" -l zone -d 'A zone of yours that these options may write to; random names in it are used, and cleaned up' -r
+complete -c dns01d -n "__fish_dns01d_using_subcommand provider; and __fish_seen_subcommand_from test" -l provider -d 'Which provider of the library' -r
+complete -c dns01d -n "__fish_dns01d_using_subcommand provider; and __fish_seen_subcommand_from test" -l name -d 'Publish only at `_acme-challenge.NAME`, for servers that allow no other names' -r
+complete -c dns01d -n "__fish_dns01d_using_subcommand provider; and __fish_seen_subcommand_from test" -l subzone -d 'A zone delegated from the zone that the options may write to as well' -r
+complete -c dns01d -n "__fish_dns01d_using_subcommand provider; and __fish_seen_subcommand_from test" -l server -d 'An authoritative server to ask, an address or a name, instead of those that DNS tells; may be repeated' -r
+complete -c dns01d -n "__fish_dns01d_using_subcommand provider; and __fish_seen_subcommand_from test" -l visible-within -d 'How long the servers may take to show a change, at least' -r
+complete -c dns01d -n "__fish_dns01d_using_subcommand provider; and __fish_seen_subcommand_from test" -l rounds -d 'How often the instance is opened, used and closed to see whether it leaks' -r
+complete -c dns01d -n "__fish_dns01d_using_subcommand provider; and __fish_seen_subcommand_from test" -l only -d 'Run only this check, or this group of checks; may be repeated' -r
+complete -c dns01d -n "__fish_dns01d_using_subcommand provider; and __fish_seen_subcommand_from test" -l plugin-dir -d 'Look for plugins in this directory instead of the configured ones; may be repeated' -r -F
+complete -c dns01d -n "__fish_dns01d_using_subcommand provider; and __fish_seen_subcommand_from test" -l plugin-host -d 'The dns01-plugin-host program, instead of the configured one' -r -F
+complete -c dns01d -n "__fish_dns01d_using_subcommand provider; and __fish_seen_subcommand_from test" -s c -l config -d 'The configuration file' -r -F
+complete -c dns01d -n "__fish_dns01d_using_subcommand provider; and __fish_seen_subcommand_from test" -l socket -d 'The control socket, instead of the one in the configuration' -r -F
+complete -c dns01d -n "__fish_dns01d_using_subcommand provider; and __fish_seen_subcommand_from test" -l no-dns -d 'Do not look in DNS: for a provider that publishes nowhere'
+complete -c dns01d -n "__fish_dns01d_using_subcommand provider; and __fish_seen_subcommand_from test" -l allow-exec -d 'Let the plugin run programs, as `allow-exec` of a configuration does'
+complete -c dns01d -n "__fish_dns01d_using_subcommand provider; and __fish_seen_subcommand_from test" -l json -d 'Print one JSON object'
+complete -c dns01d -n "__fish_dns01d_using_subcommand provider; and __fish_seen_subcommand_from test" -s h -l help -d 'Print help (see more with \'--help\')'
