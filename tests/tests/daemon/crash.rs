@@ -18,15 +18,22 @@ const STATES: [&str; 7] = [
     "finalizing",
     "issued",
 ];
+/// More than were ever needed.
+const SWEEPS: usize = 4;
 /// Far more than an issuance needs; a sweep that gets here does not end.
 const MOST: u32 = 400;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_kill_at_any_flush_costs_no_certificate_no_account_and_leaves_no_record() {
-    let seen = sweep("fsync", 1, 1).await;
-    for state in STATES {
-        assert!(seen.contains(state), "no kill hit the state {state}: {seen:?}");
+    let mut seen = BTreeSet::new();
+    // commits that happen to share a flush shift those behind them, so that one sweep may step over a state
+    for _ in 0..SWEEPS {
+        seen.extend(sweep("fsync", 1, 1).await);
+        if STATES.iter().all(|state| seen.contains(*state)) {
+            return;
+        }
     }
+    panic!("no kill hit every state of {STATES:?}, only {seen:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
