@@ -80,7 +80,6 @@ fn ten_minutes_lead_to_a_plugin_that_is_built_tested_and_described() {
 }
 
 #[test]
-#[ignore = "waits for `dns01d provider test`"]
 fn ten_minutes_lead_to_a_plugin_that_passes_the_kit() {
     let (guide, directory) = (guide(), tempfile::tempdir().unwrap());
     let said = words(&follow(&ten_minutes(&guide), directory.path()));
