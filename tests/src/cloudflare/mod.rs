@@ -4,7 +4,8 @@
 //! Cloudflare's own codes and words. Where the real API is lenient or its limit is not known, it is the
 //! stricter of the two. `tests/lab_cloudflare.rs` shows that it serves Cloudflare's own Python SDK unchanged.
 //!
-//! Records are kept as given: TXT content with or without quotes, as the real API does.
+//! Records are kept as given: TXT content with or without quotes, as the real API does. It has no name servers of its
+//! own: [`Cloudflare::serve_at`] has the lab's show its zones.
 
 mod answer;
 mod batch;
@@ -13,6 +14,7 @@ mod http;
 mod knobs;
 mod record;
 mod records;
+mod served;
 mod token;
 mod zone;
 
@@ -23,6 +25,7 @@ use std::sync::Arc;
 use parking_lot::Mutex;
 
 use crate::ca::ServerIdentity;
+use crate::dns::DnsServer;
 use crate::knobs::KnobCell;
 use crate::service::Service;
 
@@ -52,6 +55,8 @@ struct State {
     zones: Vec<Zone>,
     tokens: Vec<Token>,
     requests: Vec<RequestSeen>,
+    /// Shows the zones, where a test has it so.
+    server: Option<Arc<DnsServer>>,
 }
 
 /// A request that was answered.
@@ -112,7 +117,9 @@ impl Cloudflare {
     pub fn add_zone_as(&self, name: &str, status: &str, plan: Plan) -> String {
         let zone = Zone::new(name, status, plan);
         let id = zone.id.clone();
-        self.shared.state.lock().zones.push(zone);
+        let mut state = self.shared.state.lock();
+        state.zones.push(zone);
+        state.show(&id);
         id
     }
 
@@ -137,8 +144,9 @@ impl Cloudflare {
         let record = Record::foreign(kind, name, content);
         let id = record.id.clone();
         let mut state = self.shared.state.lock();
-        let zone = state.zones.iter_mut().find(|it| it.id == zone);
-        zone.expect("a zone of this double").records.push(record);
+        let found = state.zones.iter_mut().find(|it| it.id == zone);
+        found.expect("a zone of this double").records.push(record);
+        state.show(zone);
         id
     }
 
@@ -160,6 +168,7 @@ impl Cloudflare {
         {
             record.content = content.to_owned();
         }
+        state.show(zone);
     }
 
     /// All records of a zone, oldest first.

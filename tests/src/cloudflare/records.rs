@@ -33,7 +33,13 @@ pub(super) fn with_zone<T>(
     match state.zones.iter_mut().find(|zone| zone.id == id) {
         _ if !token.may(id, write) => Err(Refusal::not_allowed()),
         None => Err(Refusal::new(404, 1003, "Invalid or missing zone id.")),
-        Some(zone) => work(zone, &knobs),
+        Some(zone) => {
+            let done = work(zone, &knobs)?;
+            if write {
+                state.show(id);
+            }
+            Ok(done)
+        }
     }
 }
 

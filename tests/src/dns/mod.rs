@@ -32,6 +32,7 @@ pub use knobs::{DnsFault, DnsKnobs, UpdateFault};
 pub use policy::UpdatePolicy;
 pub use server::{DnsOptions, DnsServer};
 pub use tsig::TsigKey;
+pub(crate) use zone::txt;
 pub use zone::{RecordSeen, Zone};
 
 use hickory_proto::rr::Name;

@@ -12,6 +12,9 @@ use super::{DnsError, fqdn, plain};
 /// Seconds. Short, because everything in the lab changes.
 const DEFAULT_TTL: u32 = 5;
 
+/// Most bytes of a character string (RFC 1035 section 3.3).
+const STRING: usize = 255;
+
 /// A zone's records. Names are kept in the canonical order of RFC 4034 section 6.1, in which everything
 /// below a name follows it directly.
 #[derive(Clone, Debug)]
@@ -97,12 +100,12 @@ impl Zone {
         self.with(name, DEFAULT_TTL, data)
     }
 
-    /// One more TXT value, of at most 255 bytes.
+    /// One more TXT value.
     ///
     /// # Errors
     /// As [`Zone::with`].
     pub fn with_txt(self, name: &str, value: &str) -> Result<Self, DnsError> {
-        self.with(name, DEFAULT_TTL, RData::TXT(TXT::new(vec![value.to_owned()])))
+        self.with(name, DEFAULT_TTL, RData::TXT(txt(value)))
     }
 
     /// An alias; `name` may be a wildcard.
@@ -192,6 +195,14 @@ impl RrSet {
         self.data
             .iter()
             .map(|data| Record::from_rdata(owner.clone(), self.ttl, data.clone()))
+    }
+}
+
+/// A value in as many strings as it takes (RFC 1035 section 3.3.14).
+pub(crate) fn txt(value: &str) -> TXT {
+    match value.as_bytes().chunks(STRING).collect::<Vec<_>>() {
+        strings if strings.is_empty() => TXT::from_bytes(vec![b""]),
+        strings => TXT::from_bytes(strings),
     }
 }
 
