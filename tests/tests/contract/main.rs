@@ -7,6 +7,7 @@
 )]
 
 mod broken;
+mod cloudflare;
 mod examples;
 mod lab;
 mod rfc2136;
