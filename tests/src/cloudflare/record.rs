@@ -10,6 +10,7 @@ use super::answer::Refusal;
 use super::knobs::Knobs;
 use super::zone::{Plan, Zone};
 use crate::clock;
+use crate::dns::character_strings;
 
 /// Longest TTL, in seconds.
 const MOST_TTL: u64 = 86_400;
@@ -211,27 +212,7 @@ impl Record {
 
 /// The text that DNS serves for TXT content: quoted strings joined, bare text as it is.
 pub(super) fn served(content: &str) -> String {
-    strings(content).map_or_else(|| content.to_owned(), |strings| strings.concat())
-}
-
-/// Quoted character strings; `None` for bare text and for what is malformed.
-fn strings(content: &str) -> Option<Vec<String>> {
-    let mut strings = Vec::new();
-    let mut rest = content.trim_start();
-    while let Some(inside) = rest.strip_prefix('"') {
-        let mut string = String::new();
-        let mut characters = inside.char_indices();
-        let end = loop {
-            match characters.next()? {
-                (at, '"') => break at,
-                (_, '\\') => string.push(characters.next()?.1),
-                (_, character) => string.push(character),
-            }
-        };
-        strings.push(string);
-        rest = inside[end + 1..].trim_start();
-    }
-    (rest.is_empty() && !strings.is_empty()).then_some(strings)
+    character_strings(content).map_or_else(|| content.to_owned(), |strings| strings.concat())
 }
 
 fn check_txt(content: &str) -> Result<(), Refusal> {
@@ -242,7 +223,7 @@ fn check_txt(content: &str) -> Result<(), Refusal> {
         ));
     }
     if content.starts_with('"') {
-        let strings = strings(content).ok_or_else(|| {
+        let strings = character_strings(content).ok_or_else(|| {
             Refusal::validation(
                 9010,
                 "Content for TXT record has quotation marks that do not match.",

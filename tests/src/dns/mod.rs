@@ -20,6 +20,7 @@ mod policy;
 mod respond;
 mod server;
 mod sockets;
+mod text;
 mod tsig;
 mod update;
 mod zone;
@@ -31,8 +32,8 @@ pub use history::{Change, QuerySeen, UpdateSeen};
 pub use knobs::{DnsFault, DnsKnobs, UpdateFault};
 pub use policy::UpdatePolicy;
 pub use server::{DnsOptions, DnsServer};
+pub(crate) use text::{character_strings, txt};
 pub use tsig::TsigKey;
-pub(crate) use zone::txt;
 pub use zone::{RecordSeen, Zone};
 
 use hickory_proto::rr::Name;

@@ -3,17 +3,15 @@
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use hickory_proto::rr::rdata::{A, AAAA, CNAME, NS, SOA, TXT};
+use hickory_proto::rr::rdata::{A, AAAA, CNAME, NS, SOA};
 use hickory_proto::rr::{Name, RData, Record, RecordType};
 use serde::Serialize;
 
+use super::text::txt;
 use super::{DnsError, fqdn, plain};
 
 /// Seconds. Short, because everything in the lab changes.
 const DEFAULT_TTL: u32 = 5;
-
-/// Most bytes of a character string (RFC 1035 section 3.3).
-const STRING: usize = 255;
 
 /// A zone's records. Names are kept in the canonical order of RFC 4034 section 6.1, in which everything
 /// below a name follows it directly.
@@ -195,14 +193,6 @@ impl RrSet {
         self.data
             .iter()
             .map(|data| Record::from_rdata(owner.clone(), self.ttl, data.clone()))
-    }
-}
-
-/// A value in as many strings as it takes (RFC 1035 section 3.3.14).
-pub(crate) fn txt(value: &str) -> TXT {
-    match value.as_bytes().chunks(STRING).collect::<Vec<_>>() {
-        strings if strings.is_empty() => TXT::from_bytes(vec![b""]),
-        strings => TXT::from_bytes(strings),
     }
 }
 

@@ -10,18 +10,27 @@ use axum::body::{Body, to_bytes};
 use axum::extract::{Request, State};
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode};
 use axum::response::Response;
+use jiff::Timestamp;
 use parking_lot::Mutex;
 use tokio::net::TcpListener;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 use super::Moto;
+use super::served::Served;
+use super::signature::Key;
+use crate::clock;
+use crate::dns::DnsServer;
 
 /// Largest request that anybody sends: a full change batch has some 100 KiB of XML.
 const BODY: usize = 4 << 20;
 
+const CHANGE: &str = "ChangeResourceRecordSets";
+
 /// A request that came.
 #[derive(Clone, Debug)]
 pub struct Seen {
+    /// When.
+    pub at: Timestamp,
     /// The AWS action, `ListHostedZonesByName`; of other services method and path, `GET /token`.
     pub action: String,
     /// Path and query, of a request to a proxy with scheme and host before them.
@@ -95,6 +104,8 @@ struct Script {
     fixed: HashMap<String, Reply>,
     /// By action: denied where the body holds this.
     denied: HashMap<String, String>,
+    /// The one that Route 53 takes; without it, any.
+    key: Option<Key>,
 }
 
 #[derive(Debug)]
@@ -102,6 +113,7 @@ struct Shared {
     moto: Arc<Moto>,
     http: reqwest::Client,
     script: Mutex<Script>,
+    served: Served,
 }
 
 /// A listener of its own before a shared moto; dropping it stops it.
@@ -124,6 +136,7 @@ impl Front {
             moto,
             http: reqwest::Client::new(),
             script: Mutex::default(),
+            served: Served::default(),
         });
         let router = Router::new().fallback(answer).with_state(Arc::clone(&shared));
         let stop = CancellationToken::new();
@@ -169,6 +182,27 @@ impl Front {
             .lock()
             .denied
             .insert(action.to_owned(), text.to_owned());
+    }
+
+    /// Refuses what was not signed with this access key.
+    pub fn demand(&self, id: &str, secret: &str) {
+        self.shared.script.lock().key = Some(Key {
+            id: id.to_owned(),
+            secret: secret.to_owned(),
+        });
+    }
+
+    /// Has a name server show each zone that is changed through here, before the change is answered.
+    pub async fn serve_at(&self, server: Arc<DnsServer>) {
+        self.shared.served.by(server).await;
+    }
+
+    /// Has it show a zone that was made or changed at moto itself.
+    ///
+    /// # Panics
+    /// If the zone has a record that cannot be served: tests make none.
+    pub async fn show(&self, zone: &str) {
+        self.shared.served.show(&self.shared.moto, zone).await;
     }
 
     /// The requests so far.
@@ -220,7 +254,10 @@ async fn answer(State(shared): State<Arc<Shared>>, request: Request) -> Response
             .denied
             .get(&action)
             .is_some_and(|denied| text.contains(denied));
+        let key_wanted = script.key.as_ref();
+        let unsigned = key_wanted.and_then(|key| key.refuse(&head.method, &head.uri, &head.headers, &body));
         script.seen.push(Seen {
+            at: clock::now(),
             action: action.clone(),
             path,
             key: key.to_owned(),
@@ -232,6 +269,7 @@ async fn answer(State(shared): State<Arc<Shared>>, request: Request) -> Response
                 *times -= 1;
                 Some(reply.clone())
             }
+            _ if unsigned.is_some() => unsigned,
             _ if denied => Some(Reply::error(403, "AccessDenied", "no policy allows it")),
             _ => script.fixed.get(&action).cloned(),
         }
@@ -261,6 +299,10 @@ async fn answer(State(shared): State<Arc<Shared>>, request: Request) -> Response
     match passed {
         Ok(passed) => {
             let status = passed.status().as_u16();
+            if action == CHANGE && status == 200 {
+                let zone = target.split('/').nth(3).unwrap_or_default();
+                shared.served.show(&shared.moto, zone).await;
+            }
             respond(status, Body::from(passed.bytes().await.unwrap_or_default()))
         }
         Err(error) => respond(502, error.to_string().into()),
@@ -281,7 +323,7 @@ fn action(method: &Method, path: &str, body: &str) -> String {
     let named = match (method.as_str(), route53) {
         ("GET", Some("hostedzonesbyname")) => Some("ListHostedZonesByName"),
         ("GET", Some(rest)) if rest.ends_with("/rrset") => Some("ListResourceRecordSets"),
-        ("POST", Some(rest)) if rest.ends_with("/rrset") => Some("ChangeResourceRecordSets"),
+        ("POST", Some(rest)) if rest.ends_with("/rrset") => Some(CHANGE),
         ("GET", Some(rest)) if rest.starts_with("change/") => Some("GetChange"),
         // STS: a form
         ("POST", None) => body.split('&').find_map(|field| field.strip_prefix("Action=")),

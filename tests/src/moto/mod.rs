@@ -2,9 +2,11 @@
 //! as strict as the real ones (`strict.py` says which).
 //!
 //! [`Moto`] is the server and its administration, [`Front`] what a client is pointed to: it counts, fails
-//! and replaces requests.
+//! and replaces requests, looks at their signature, and has a name server of the lab show what was changed.
 
 mod front;
+mod served;
+mod signature;
 mod xml;
 
 use std::net::{Ipv4Addr, SocketAddr};
@@ -157,6 +159,15 @@ impl Moto {
         values.sort();
         let ttl = texts(&answer, "TTL").first().and_then(|ttl| ttl.parse().ok());
         (values, ttl)
+    }
+
+    /// The answer to ListResourceRecordSets for a whole zone.
+    async fn record_sets(&self, zone: &str) -> String {
+        let path = format!("hostedzone/{zone}/rrset");
+        let answer = self.admin(Method::GET, &path, String::new()).await;
+        let whole = texts(&answer, "IsTruncated") == ["false"];
+        assert!(whole, "zone {zone} has more record sets than one answer holds");
+        answer
     }
 
     async fn admin(&self, method: Method, path: &str, body: String) -> String {
