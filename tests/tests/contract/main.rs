@@ -11,3 +11,4 @@ mod cloudflare;
 mod examples;
 mod lab;
 mod rfc2136;
+mod route53;
