@@ -23,9 +23,7 @@ use crate::zones::{Zone, Zones};
 
 /// Most records per call: with usual values one change batch of one zone holds them all.
 const BATCH: u32 = 100;
-/// Route 53 says that most changes reach all its servers within 60 seconds; mostly it is half
-/// of that, and never less than a few.
-const USUALLY_IN_SYNC: Duration = Duration::from_secs(5);
+/// Route 53 says that most changes reach all its servers within 60 seconds: three times that.
 const PROPAGATION_TIMEOUT: Duration = Duration::from_secs(180);
 
 /// Amazon Route 53.
@@ -84,7 +82,6 @@ impl Provider for Route53 {
             cancels: true,
             kinds: &[Kind::Dns01, Kind::Account, Kind::Persist, Kind::Canary],
             max_batch: BATCH,
-            propagation_initial: USUALLY_IN_SYNC,
             propagation_timeout: PROPAGATION_TIMEOUT,
             ..Info::default()
         }
