@@ -179,6 +179,28 @@ impl Home {
         write(&self.config(), &text)
     }
 
+    /// Replaces the provider `dns` by others: `lines` are what stands below `providers:`.
+    ///
+    /// # Errors
+    /// [`ProcessError::Prepare`].
+    pub fn replace_providers(&self, lines: &str) -> Result<(), ProcessError> {
+        let unread = |source| ProcessError::Prepare {
+            what: "the configuration".to_owned(),
+            source,
+        };
+        let written = std::fs::read_to_string(self.config()).map_err(unread)?;
+        let sections = written
+            .split_once("providers:\n")
+            .zip(written.split_once("certificates:\n"));
+        let Some(((before, _), (_, after))) = sections else {
+            return Err(unread(std::io::ErrorKind::InvalidData.into()));
+        };
+        write(
+            &self.config(),
+            &format!("{before}providers:\n{lines}certificates:\n{after}"),
+        )
+    }
+
     /// A file of its directory.
     pub fn path(&self, name: &str) -> PathBuf {
         self.directory.path().join(name)

@@ -629,20 +629,20 @@ async fn the_daemon_proves_a_name_and_its_wildcard_at_the_end_of_the_cname() {
     let kept: serde_json::Value = serde_json::from_slice(&kept).expect("JSON");
     std::fs::write(&accounts, kept["accounts"].to_string()).expect("a file");
     std::fs::set_permissions(&accounts, std::fs::Permissions::from_mode(0o600)).expect("a file");
-    let written = std::fs::read_to_string(home.config()).expect("a configuration");
-    let (head, rest) = written.split_once("providers:\n").expect("providers");
-    let (_, tail) = rest.split_once("certificates:\n").expect("certificates");
-    let provider = format!(
-        "providers:\n  challenges:\n    library: acme-dns\n    zones: [{zone}, {DOMAIN}]\n    options:\n      server: \
-         \"{}\"\n      accounts: {{ file: {} }}\ncertificates:\n",
+    home.replace_providers(&format!(
+        "  challenges:\n    library: acme-dns\n    zones: [{zone}, {DOMAIN}]\n    options:\n      server: \
+         \"{}\"\n      accounts: {{ file: {} }}\n",
         double.url(),
         accounts.display()
-    );
-    let head = head.replace(
+    ))
+    .expect("a configuration");
+    let written = std::fs::read_to_string(home.config()).expect("a configuration");
+    let written = written.replacen(
         "  zones:\n",
         &format!("  zones:\n    {DOMAIN}: {{ authorities: [\"{dns}\"] }}\n"),
+        1,
     );
-    std::fs::write(home.config(), head + &provider + tail).expect("a configuration");
+    std::fs::write(home.config(), written).expect("a configuration");
 
     let daemon = home.start().await.expect("the daemon");
     daemon.until_deployed("web").await;

@@ -1,8 +1,6 @@
 //! The daemon's part: it hands over what lego needs, and proves a wildcard and its apex one after the other where
 //! lego holds one value at a name.
 
-use std::fs;
-
 use lab::ca::{AcmeCa, CaOptions};
 use lab::daemon::{CertificateSetup, Home, Setup, built};
 use lab::dns::{DnsOptions, DnsServer, TsigKey, Zone};
@@ -32,20 +30,17 @@ async fn a_wildcard_and_its_apex_are_issued_where_one_value_stands_at_a_time() {
         extra: String::new(),
     })
     .unwrap();
-    let written = fs::read_to_string(home.config()).unwrap();
-    let (before, rest) = written.split_once("providers:\n").unwrap();
-    let (_, after) = rest.split_once("certificates:\n").unwrap();
-    let provider = format!(
-        "providers:\n  dns:\n    library: {}\n    provider: \"lego:rfc2136\"\n    options:\n      \
+    home.replace_providers(&format!(
+        "  dns:\n    library: {}\n    provider: \"lego:rfc2136\"\n    options:\n      \
          RFC2136_NAMESERVER: \"{}\"\n      RFC2136_ZONES: {ZONE}\n      RFC2136_TSIG_KEY: {}\n      \
-         RFC2136_TSIG_ALGORITHM: {}\n      RFC2136_TSIG_SECRET: {{ file: {} }}\ncertificates:\n",
+         RFC2136_TSIG_ALGORITHM: {}\n      RFC2136_TSIG_SECRET: {{ file: {} }}\n",
         built(LIBRARY).display(),
         dns.addr(),
         key.name(),
         key.algorithm(),
         home.path("tsig.secret").display(),
-    );
-    fs::write(home.config(), format!("{before}{provider}{after}")).unwrap();
+    ))
+    .unwrap();
 
     let daemon = home.start().await.unwrap();
     daemon.until_deployed("internal").await;
