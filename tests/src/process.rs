@@ -227,7 +227,7 @@ pub(crate) fn write(path: &Path, content: &str) -> Result<(), ProcessError> {
 }
 
 /// A file that only its owner reads, as the daemon demands of secrets.
-pub(crate) fn write_secret(path: &Path, content: &str) -> Result<(), ProcessError> {
+pub fn write_secret(path: &Path, content: &str) -> Result<(), ProcessError> {
     use std::{io::Write as _, os::unix::fs::OpenOptionsExt as _};
     let prepare = |source| ProcessError::Prepare {
         what: path.display().to_string(),

@@ -1,5 +1,6 @@
 //! cloudflare in its sandbox, against the lab's double, which serves Cloudflare's own SDK too.
 
+mod issuance;
 mod reach;
 mod records;
 mod refusals;

@@ -11,6 +11,7 @@ mod cloudflare;
 mod hook;
 mod httpreq;
 mod instance;
+mod issuance;
 mod lego;
 mod rfc2136;
 mod route53;

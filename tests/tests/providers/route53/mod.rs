@@ -4,6 +4,7 @@
 
 mod credentials;
 mod faults;
+mod issuance;
 mod records;
 mod zones;
 
