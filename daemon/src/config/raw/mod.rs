@@ -36,6 +36,24 @@ pub(super) struct Root {
     pub shutdown: Shutdown,
 }
 
+impl Root {
+    /// Keys below which no secret stands.
+    pub const PLAIN: [&str; 12] = [
+        "defaults",
+        "state-directory",
+        "include",
+        "allow-inline-secrets",
+        "log",
+        "control",
+        "plugins",
+        "dns",
+        "cas",
+        "certificates",
+        "engine",
+        "shutdown",
+    ];
+}
+
 /// A file named by `include`.
 #[derive(Debug, Default, Deserialize)]
 #[serde(
@@ -205,6 +223,22 @@ pub(super) struct Provider {
     pub concurrent_calls: Option<u64>,
     pub allow_exec: Option<Flag>,
     pub rotates: Option<Flag>,
+}
+
+impl Provider {
+    /// Keys whose values are no secrets.
+    pub const PLAIN: [&str; 10] = [
+        "library",
+        "provider",
+        "zones",
+        "sha256",
+        "memory",
+        "call-timeout",
+        "call-interval",
+        "concurrent-calls",
+        "allow-exec",
+        "rotates",
+    ];
 }
 
 #[derive(Debug, Default, Deserialize)]

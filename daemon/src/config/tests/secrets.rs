@@ -63,6 +63,36 @@ fn no_report_shows_what_stands_under_options_or_environment() {
 }
 
 #[test]
+fn no_report_shows_a_secret_that_slipped_out_of_its_place() {
+    let site = Site::new();
+    for (number, text) in [
+        "providers:\n  b:\n    library: x\n    api-token: c4n4ry\n",
+        "providers:\n  b:\n    library: x\n    option: { api-token: c4n4ry, x: [c4n4ry] }\n",
+        "providers:\n  b:\n    library: x\n    Environment:\n      TOKEN: c4n4ry\n",
+        "providers:\n  b: { library: x, api-token: c4n4ry, zones: 5 }\n",
+        "providers:\n  b: c4n4ry\n",
+        "providers:\n  b: [c4n4ry]\n",
+        "providers:\n  b: *c4n4ry\n",
+        "providers:\n  b:\n    api-token: *c4n4ry\n",
+        "provider: { b: { options: { api-token: c4n4ry } } }\n",
+        "provider:\n  b: { options: { api-token: c4n4ry, api-token: c4n4ry } }\n",
+        "provider:\n  b:\n    options:\n      api-token: !x c4n4ry\n",
+        "provider:\n  b:\n    options:\n      api-token: \"c4n4ry\n",
+        "certificates:\n  a: { names: [a.test], options: { api-token: c4n4ry } }\n",
+        "cas: { le: { directory: 5, api-token: c4n4ry } }\n",
+        "api-token: c4n4ry\n",
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let faults = site.load(text).expect_err(text);
+        for shown in [faults.to_string(), report::json(&faults).to_string()] {
+            assert!(!shown.contains(CANARY), "{number}: {text}\n{shown}");
+        }
+    }
+}
+
+#[test]
 fn a_configuration_never_prints_an_options_value() {
     let site = Site::new();
     let config = site

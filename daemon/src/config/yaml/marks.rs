@@ -152,6 +152,15 @@ impl Marks {
         self.sensitive.retain(|hidden| *hidden != span);
     }
 
+    /// What stands below `path` may be a secret.
+    pub fn hide(&mut self, path: &NodePath) {
+        let mut spans = Vec::new();
+        if let Some(node) = self.find(path) {
+            node.scalars(&mut spans);
+        }
+        self.sensitive.append(&mut spans);
+    }
+
     /// Stretches that must not be shown.
     pub fn sensitive(&self) -> &[Span] {
         &self.sensitive
@@ -177,6 +186,14 @@ impl Marks {
 }
 
 impl Node {
+    fn scalars(&self, spans: &mut Vec<Span>) {
+        match &self.kind {
+            Kind::Scalar(_) => spans.push(self.value),
+            Kind::List(items) => items.iter().for_each(|(_, node)| node.scalars(spans)),
+            Kind::Map(entries) => entries.iter().for_each(|(_, node)| node.scalars(spans)),
+        }
+    }
+
     fn child(&self, step: &Step) -> Option<&Node> {
         match (&self.kind, step) {
             (Kind::Map(entries), Step::Key(key)) => {

@@ -49,13 +49,16 @@ pub(super) fn peel<T: DeserializeOwned>(
     mut fault: impl FnMut(NodePath, &Marks, ShapeError),
 ) -> Option<T> {
     for _ in 0..MAX_SHAPE_FAULTS {
-        let error = match serde_path_to_error::deserialize(&*tree) {
+        let (path, error) = match serde_path_to_error::deserialize(&*tree) {
             Ok(shape) => return Some(shape),
-            Err(error) => error,
+            Err(error) => (path_of(error.path()), error.into_inner()),
         };
-        let path = path_of(error.path());
         let in_document = at.join(&path);
-        fault(in_document.clone(), marks, error.into_inner());
+        if let ShapeError::UnknownKey { .. } = error {
+            // it may be an option that slipped out of its place
+            marks.hide(&in_document);
+        }
+        fault(in_document.clone(), marks, error);
         if !tree.remove(&path) {
             return None;
         }

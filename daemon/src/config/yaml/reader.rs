@@ -8,6 +8,8 @@ use std::{cmp::Ordering, collections::HashMap};
 
 use saphyr_parser::{Event, Parser, ScalarStyle, ScanError};
 
+use crate::config::raw::{Provider, Root};
+
 use super::{
     marks::{Kind, Mark, Marks, Node, Span},
     path::{NodePath, Step},
@@ -283,7 +285,8 @@ impl Reader {
         )
     }
 
-    /// True inside of `providers.NAME.options` and `.environment`.
+    /// True inside of `providers.NAME.options` and `.environment`, and wherever a misspelt or misplaced key
+    /// may have put what belongs there.
     fn within_options(&self) -> bool {
         let pending = |depth: usize| match self.open.get(depth).map(|open| &open.kind) {
             Some(OpenKind::Map {
@@ -292,8 +295,17 @@ impl Reader {
             }) => key.as_str(),
             _ => "",
         };
-        self.content == Content::Options
-            || pending(0) == "providers" && matches!(pending(2), "options" | "environment")
+        match (self.content, pending(0), self.open.len()) {
+            (Content::Options, ..) => true,
+            (_, "", _) | (_, "providers", 1) => false,
+            (_, "providers", 2) => !pending(1).is_empty(),
+            (_, "providers", _) => match &self.open[2].kind {
+                OpenKind::Map { pending: None, .. } => false,
+                OpenKind::Map { .. } => !Provider::PLAIN.contains(&pending(2)),
+                OpenKind::List(_) => true,
+            },
+            (_, top, _) => !Root::PLAIN.contains(&top),
+        }
     }
 
     /// See [`may_be_secret`].
@@ -351,7 +363,8 @@ impl Reader {
         // the scanner is ahead of the events: whatever could be an option's line counts as one
         let in_providers = matches!(
             self.open.first(),
-            Some(Open { kind: OpenKind::Map { pending: Some((key, _)), .. }, .. }) if key == "providers"
+            Some(Open { kind: OpenKind::Map { pending: Some((key, _)), .. }, .. })
+                if !Root::PLAIN.contains(&key.as_str())
         );
         let hide_line = self.content == Content::Options
             || in_providers
