@@ -7,6 +7,8 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use crate::secret_source::{Weakness, keeps_secrets};
+
 use super::{
     fault::{Excerpt, Place, Problem},
     yaml::{Mark, Marks, Span},
@@ -23,8 +25,8 @@ const ELIDED: &str = "..";
 #[derive(Debug)]
 pub(super) struct Document {
     pub file: PathBuf,
-    /// Its permissions when it was read.
-    pub mode: u32,
+    /// Why no secret may stand in it, by its owner and permissions when it was read.
+    pub weakness: Option<Weakness>,
     pub text: String,
     /// `None` when it is no YAML.
     pub marks: Option<Marks>,
@@ -64,9 +66,9 @@ impl Problem for FileProblem {
 }
 
 impl Document {
-    /// Reads text and permissions of the file. The last value is a fault that does
+    /// Reads the file and looks whether a secret may stand in it. The last value is a fault that does
     /// not keep us from reading on, so that all others can be reported too.
-    pub fn read(path: &Path) -> Result<(String, u32, Option<FileProblem>), FileProblem> {
+    pub fn read(path: &Path) -> Result<(String, Option<Weakness>, Option<FileProblem>), FileProblem> {
         let file = File::open(path).map_err(FileProblem::Unreadable)?;
         let data = file.metadata().map_err(FileProblem::Unreadable)?;
         if !data.is_file() {
@@ -86,7 +88,7 @@ impl Document {
             path: path.to_owned(),
             mode,
         });
-        Ok((text, mode, writable))
+        Ok((text, keeps_secrets(&data).err(), writable))
     }
 
     /// The place of `span`, with its line as far as it may be shown.

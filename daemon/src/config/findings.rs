@@ -4,6 +4,8 @@ use std::path::{Path, PathBuf};
 
 use serde::de::DeserializeOwned;
 
+use crate::secret_source::Weakness;
+
 use super::{
     document::Document,
     fault::{Fault, Faults, Place, Problem, Severity},
@@ -269,10 +271,10 @@ impl Findings {
             .text(&location.path)
     }
 
-    /// The file that holds this, and its permissions.
-    pub fn file_of(&self, location: &Location) -> (&Path, u32) {
+    /// The file that holds this, and why no secret may stand in it.
+    pub fn file_of(&self, location: &Location) -> (&Path, Option<Weakness>) {
         let document = &self.documents[location.document];
-        (&document.file, document.mode)
+        (&document.file, document.weakness)
     }
 
     /// How many faults have been found so far.

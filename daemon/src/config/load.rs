@@ -122,12 +122,12 @@ pub fn socket(path: &Path) -> Option<PathBuf> {
 
 /// Reads one file into its shape. `None` when nothing of it can be used.
 fn read<T: DeserializeOwned>(path: &Path, content: Content, findings: &mut Findings) -> Option<(usize, T)> {
-    let (text, mode) = match Document::read(path) {
-        Ok((text, mode, weakness)) => {
-            if let Some(problem) = weakness {
+    let (text, weakness) = match Document::read(path) {
+        Ok((text, weakness, problem)) => {
+            if let Some(problem) = problem {
                 findings.file(path.to_owned(), &problem);
             }
-            (text, mode)
+            (text, weakness)
         }
         Err(problem) => {
             findings.file(path.to_owned(), &problem);
@@ -139,7 +139,7 @@ fn read<T: DeserializeOwned>(path: &Path, content: Content, findings: &mut Findi
     let fatal = marks.is_none() || flaws.iter().any(|flaw| flaw.fatal);
     let document = findings.add(Document {
         file: path.to_owned(),
-        mode,
+        weakness,
         text,
         marks,
     });

@@ -4,9 +4,13 @@ use crate::{
     secret_source::SecretSource,
 };
 
-/// The options of one instance, as configured.
+/// What one instance is given, as configured.
 #[derive(Clone, Debug, Default)]
-pub(super) struct ConfiguredOptions(pub Vec<ConfiguredOption>);
+pub(super) struct ConfiguredOptions {
+    pub options: Vec<ConfiguredOption>,
+    /// Environment variables with secret values.
+    pub variables: Vec<ConfiguredOption>,
+}
 
 /// One option.
 #[derive(Clone, Debug)]
@@ -34,27 +38,38 @@ impl std::fmt::Debug for ConfiguredValue {
     }
 }
 
+impl ConfiguredOption {
+    /// The value, and whether it is secret. `kind` is what the key names.
+    fn read(&self, kind: &str) -> Result<(Secret, bool), String> {
+        match &self.value {
+            ConfiguredValue::Plain(text) => Ok((Secret::new(text.clone()), false)),
+            ConfiguredValue::Inline(secret) => Ok((secret.clone(), true)),
+            ConfiguredValue::Secret(source) => match source.read() {
+                Ok(secret) => Ok((secret, true)),
+                Err(error) => Err(format!("{kind} {}: {error}", self.key)),
+            },
+        }
+    }
+}
+
 impl OptionSource for ConfiguredOptions {
     fn read(&self) -> Result<Vec<OptionValue>, String> {
-        self.0
-            .iter()
-            .map(|option| {
-                let (value, secret) = match &option.value {
-                    ConfiguredValue::Plain(text) => (Secret::new(text.clone()), false),
-                    ConfiguredValue::Inline(secret) => (secret.clone(), true),
-                    ConfiguredValue::Secret(source) => {
-                        let value = source
-                            .read()
-                            .map_err(|error| format!("option {}: {error}", option.key))?;
-                        (value, true)
-                    }
-                };
-                Ok(OptionValue {
-                    key: option.key.clone(),
-                    value,
-                    secret,
-                })
+        let read = self.options.iter().map(|option| {
+            let (value, secret) = option.read("option")?;
+            Ok(OptionValue {
+                key: option.key.clone(),
+                value,
+                secret,
             })
-            .collect()
+        });
+        read.collect()
+    }
+
+    fn environment(&self) -> Result<Vec<(String, Secret)>, String> {
+        let read = self
+            .variables
+            .iter()
+            .map(|variable| Ok((variable.key.clone(), variable.read("environment variable")?.0)));
+        read.collect()
     }
 }

@@ -20,6 +20,7 @@ use super::{
     session::{Limits, Session},
     state::PluginState,
 };
+use crate::secret::Secret;
 
 /// Loading and opening use no network, so this is for a slow disk; a provider that takes longer hangs.
 pub const START: Duration = Duration::from_secs(30);
@@ -47,6 +48,14 @@ pub struct Manner {
     pub log_level: i32,
 }
 
+/// What an instance is given, read just now.
+#[derive(Debug)]
+pub struct Given {
+    pub options: Vec<OptionValue>,
+    /// Environment variables with secret values.
+    pub variables: Vec<(String, Secret)>,
+}
+
 impl Launch {
     /// Starts a process and opens the instance in it.
     pub async fn open(&self, timeout: Duration, deadline: Instant) -> Result<Session, CallError> {
@@ -54,14 +63,14 @@ impl Launch {
         let deadline = deadline.min(Instant::now() + START);
         let chosen = self.choose(timeout, deadline).await?;
         let provider = chosen.provider.clone();
-        let values = timeout_at(deadline, read_options(Arc::clone(&self.source)));
-        let values = values.await.map_err(|_| CallError::NoTime(timeout))??;
+        let given = timeout_at(deadline, read(Arc::clone(&self.source)));
+        let given = given.await.map_err(|_| CallError::NoTime(timeout))??;
         let manner = Manner {
             trial: TrialRules::default(),
             log_level: log_level(),
         };
-        let host = self.load(chosen, &values, manner, limit, deadline).await?;
-        let open = open(&provider, &values, deadline);
+        let host = self.load(chosen, &given, manner, limit, deadline).await?;
+        let open = open(&provider, &given.options, deadline);
         let host_options = self.plugins.options();
         let limits = Limits {
             idle: host_options.idle,
@@ -96,16 +105,17 @@ impl Launch {
     pub async fn load(
         &self,
         Chosen { library, provider }: Chosen,
-        values: &[OptionValue],
+        given: &Given,
         manner: Manner,
         limit: Duration,
         deadline: Instant,
     ) -> Result<Host, CallError> {
         let options = &self.options;
-        let secrets = values
-            .iter()
-            .filter(|value| is_secret(&provider, value))
-            .map(|value| value.value.expose());
+        let secret_options = given.options.iter().filter(|value| is_secret(&provider, value));
+        let secrets = secret_options
+            .map(|option| &option.value)
+            .chain(given.variables.iter().map(|(_, value)| value))
+            .map(Secret::expose);
         let voice = Arc::new(Voice::new(
             options.instance.as_str().to_owned(),
             Mask::new(secrets),
@@ -117,14 +127,20 @@ impl Launch {
             memory: options.memory,
             exec,
             cgroup: cgroup.is_some(),
-            read: readable(&provider, values, options.rotates),
+            read: readable(&provider, &given.options, options.rotates),
             log_level: manner.log_level,
             trial: manner.trial,
         };
         let environment = options
             .environment
             .iter()
-            .map(|(name, value)| (name.as_str(), value.as_str()));
+            .map(|(name, value)| (name.as_str(), value.as_str()))
+            .chain(
+                given
+                    .variables
+                    .iter()
+                    .map(|(name, value)| (name.as_str(), value.expose())),
+            );
         let run = Run::Serve(options.instance.as_str());
         let plan = self
             .plugins
@@ -188,8 +204,14 @@ pub fn choose<'a>(
     }
 }
 
-async fn read_options(source: Arc<dyn OptionSource>) -> Result<Vec<OptionValue>, CallError> {
-    let read = tokio::task::spawn_blocking(move || source.read()).await;
+async fn read(source: Arc<dyn OptionSource>) -> Result<Given, CallError> {
+    let read = move || {
+        Ok(Given {
+            options: source.read()?,
+            variables: source.environment()?,
+        })
+    };
+    let read = tokio::task::spawn_blocking(read).await;
     // the runtime is going down
     let read = read.map_err(|_| CallError::ShutDown)?;
     read.map_err(|reason| CallError::Options { reason })

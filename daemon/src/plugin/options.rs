@@ -36,7 +36,7 @@ pub struct Options {
     pub sha256: Option<[u8; 32]>,
     /// Which provider of the library; `None` when it holds just one.
     pub provider: Option<String>,
-    /// Environment variables that the plugin sees, and no others.
+    /// Environment variables that the plugin sees, and no others but those of [`OptionSource::environment`].
     pub environment: BTreeMap<String, String>,
     /// RLIMIT_DATA of the process, bytes.
     pub memory: u64,
@@ -72,6 +72,14 @@ pub trait OptionSource: std::fmt::Debug + Send + Sync {
     /// # Errors
     /// A sentence for the operator: which option, which source, what is wrong with it.
     fn read(&self) -> Result<Vec<OptionValue>, String>;
+
+    /// Reads the environment variables whose values are secret. May block on files.
+    ///
+    /// # Errors
+    /// As [`OptionSource::read`].
+    fn environment(&self) -> Result<Vec<(String, Secret)>, String> {
+        Ok(Vec::new())
+    }
 }
 
 impl Options {

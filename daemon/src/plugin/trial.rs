@@ -16,7 +16,7 @@ use super::{
     ending::{Death, Ending},
     error::CallError,
     host::{Fault, Host},
-    launch::{Launch, Manner, START, open},
+    launch::{Given, Launch, Manner, START, open},
     options::{OptionSource, OptionValue, Options},
     outcome::{Failure, RecordOutcome, record_outcome},
     output::{Leak, Spoken},
@@ -83,7 +83,7 @@ impl Trial {
         let launch = Launch {
             plugins,
             options,
-            source: Arc::new(Given),
+            source: Arc::new(Nothing),
             state: Arc::clone(&state),
         };
         let deadline = Instant::now() + START;
@@ -93,7 +93,11 @@ impl Trial {
             trial: rules,
             log_level: EVERYTHING,
         };
-        let host = launch.load(chosen, values, manner, START, deadline).await?;
+        let given = Given {
+            options: values.to_vec(),
+            variables: Vec::new(),
+        };
+        let host = launch.load(chosen, &given, manner, START, deadline).await?;
         Ok(Trial {
             confinement: host.confinement.clone(),
             host: Some(host),
@@ -350,9 +354,9 @@ impl Trial {
 
 /// A trial is given its options at each opening.
 #[derive(Debug)]
-struct Given;
+struct Nothing;
 
-impl OptionSource for Given {
+impl OptionSource for Nothing {
     fn read(&self) -> Result<Vec<OptionValue>, String> {
         Ok(Vec::new())
     }

@@ -1,6 +1,11 @@
-use std::{fs::File, io::Read as _, path::Path};
+use std::{
+    fs::{File, Metadata},
+    io::Read as _,
+    os::unix::fs::MetadataExt as _,
+    path::Path,
+};
 
-use rustix::fs::{FileType, Mode, OFlags, Stat};
+use rustix::fs::{Mode, OFlags};
 use zeroize::Zeroizing;
 
 use super::{MAX_SECRET, SecretError, Weakness};
@@ -17,28 +22,29 @@ pub(super) enum Trust {
 
 /// Opens the file and looks at what was opened, so that nobody can swap it in between.
 pub(super) fn open(path: &Path, trust: Trust) -> Result<File, SecretError> {
-    let failed = |errno: rustix::io::Errno| SecretError::File {
+    let failed = |source| SecretError::File {
         path: path.to_owned(),
-        source: errno.into(),
+        source,
     };
     // without NONBLOCK a named pipe would hold us here for ever
     let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NONBLOCK | OFlags::NOCTTY;
-    let file = rustix::fs::open(path, flags, Mode::empty()).map_err(failed)?;
-    let stat = rustix::fs::fstat(&file).map_err(failed)?;
+    let file = rustix::fs::open(path, flags, Mode::empty()).map_err(|errno| failed(errno.into()))?;
+    let file = File::from(file);
+    let data = file.metadata().map_err(failed)?;
     let unfit = |weakness| SecretError::Unfit {
         origin: format!("file {}", path.display()),
         weakness,
     };
-    if FileType::from_raw_mode(stat.st_mode) != FileType::RegularFile {
+    if !data.is_file() {
         return Err(unfit(Weakness::NotAFile));
     }
     if trust == Trust::Checked {
-        protected(&stat, &Reader::this_process()).map_err(unfit)?;
+        keeps_secrets(&data).map_err(unfit)?;
     }
-    if u64::try_from(stat.st_size).is_ok_and(|size| size > MAX_SECRET) {
+    if data.len() > MAX_SECRET {
         return Err(unfit(Weakness::TooLarge));
     }
-    Ok(file.into())
+    Ok(file)
 }
 
 pub(super) fn read(path: &Path, trust: Trust) -> Result<Zeroizing<Vec<u8>>, SecretError> {
@@ -85,27 +91,47 @@ impl Reader {
     }
 }
 
+/// Who may do what with a file.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Rights {
+    pub mode: u32,
+    pub uid: u32,
+    pub gid: u32,
+}
+
+/// Whether a file of these properties may hold a secret; the rule of [`SecretSource::File`].
+///
+/// [`SecretSource::File`]: super::SecretSource::File
+///
+/// # Errors
+/// Who else can read or change it.
+pub fn keeps_secrets(file: &Metadata) -> Result<(), Weakness> {
+    let rights = Rights {
+        mode: file.mode() & 0o7777,
+        uid: file.uid(),
+        gid: file.gid(),
+    };
+    protected(rights, &Reader::this_process())
+}
+
 /// The rule: 0600 or less, or 0640 where root owns the file and its group is one
 /// of the daemon's. Root, who runs `dns01d check` for a daemon of another user,
 /// cannot know that user's groups: any group passes.
-pub(super) fn protected(stat: &Stat, reader: &Reader) -> Result<(), Weakness> {
-    let mode = stat.st_mode & 0o7777;
+pub(super) fn protected(rights: Rights, reader: &Reader) -> Result<(), Weakness> {
+    let Rights { mode, uid, gid } = rights;
     if mode & 0o007 != 0 {
         return Err(Weakness::World { mode });
     }
     if mode & 0o030 != 0 {
         return Err(Weakness::GroupWrites { mode });
     }
-    if stat.st_uid != 0 && stat.st_uid != reader.uid && reader.uid != 0 {
-        return Err(Weakness::Owner { uid: stat.st_uid });
+    if uid != 0 && uid != reader.uid && reader.uid != 0 {
+        return Err(Weakness::Owner { uid });
     }
     if mode & 0o040 != 0 {
-        let own_group = reader.uid == 0 || reader.groups.contains(&stat.st_gid);
-        if stat.st_uid != 0 || !own_group {
-            return Err(Weakness::GroupReads {
-                mode,
-                gid: stat.st_gid,
-            });
+        let own_group = reader.uid == 0 || reader.groups.contains(&gid);
+        if uid != 0 || !own_group {
+            return Err(Weakness::GroupReads { mode, gid });
         }
     }
     Ok(())

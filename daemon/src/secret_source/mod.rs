@@ -23,6 +23,7 @@ mod file;
 mod tests;
 
 pub use error::{SecretError, Weakness};
+pub use file::keeps_secrets;
 
 /// Largest secret. Keys, tokens and whole service-account files stay far below.
 pub const MAX_SECRET: u64 = 64 << 10;

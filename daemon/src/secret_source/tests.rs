@@ -5,7 +5,7 @@ use std::{
 };
 
 use super::{
-    file::{Reader, protected},
+    file::{Reader, Rights, protected},
     *,
 };
 
@@ -62,49 +62,31 @@ fn files_that_others_can_read_are_refused_before_and_when_read() {
 
 #[test]
 fn a_group_may_read_only_roots_file_and_only_the_daemons_group() {
-    let (_directory, SecretSource::File(path)) = secret_file(b"x", 0o640) else {
-        unreachable!()
-    };
-    let mut stat = rustix::fs::stat(&path).expect("a file");
     let daemon = Reader {
         uid: 990,
         groups: vec![990, 27],
     };
-    (stat.st_uid, stat.st_gid) = (0, 27);
-    assert_eq!(protected(&stat, &daemon), Ok(()));
-    stat.st_gid = 28;
-    assert_eq!(
-        protected(&stat, &daemon),
-        Err(Weakness::GroupReads { mode: 0o640, gid: 28 })
-    );
-    (stat.st_uid, stat.st_gid) = (990, 27);
-    assert_eq!(
-        protected(&stat, &daemon),
-        Err(Weakness::GroupReads { mode: 0o640, gid: 27 })
-    );
-    stat.st_mode = stat.st_mode & !0o7777 | 0o600;
-    assert_eq!(protected(&stat, &daemon), Ok(()));
-    stat.st_uid = 1000;
-    assert_eq!(protected(&stat, &daemon), Err(Weakness::Owner { uid: 1000 }));
+    let verdict = |mode, uid, gid| protected(Rights { mode, uid, gid }, &daemon);
+    let group_reads = |gid| Err(Weakness::GroupReads { mode: 0o640, gid });
+    assert_eq!(verdict(0o640, 0, 27), Ok(()));
+    assert_eq!(verdict(0o640, 0, 28), group_reads(28));
+    assert_eq!(verdict(0o640, 990, 27), group_reads(27));
+    assert_eq!(verdict(0o600, 990, 27), Ok(()));
+    assert_eq!(verdict(0o600, 1000, 27), Err(Weakness::Owner { uid: 1000 }));
 }
 
 #[test]
 fn root_who_checks_for_another_user_accepts_any_group() {
-    let (_directory, SecretSource::File(path)) = secret_file(b"x", 0o640) else {
-        unreachable!()
+    let root = Reader {
+        uid: 0,
+        groups: vec![0],
     };
-    let mut stat = rustix::fs::stat(&path).expect("a file");
-    (stat.st_uid, stat.st_gid) = (0, 27);
-    assert_eq!(
-        protected(
-            &stat,
-            &Reader {
-                uid: 0,
-                groups: vec![0]
-            }
-        ),
-        Ok(())
-    );
+    let rights = Rights {
+        mode: 0o640,
+        uid: 0,
+        gid: 27,
+    };
+    assert_eq!(protected(rights, &root), Ok(()));
 }
 
 #[test]

@@ -1,8 +1,11 @@
 //! A secret reaches the plugin, and nothing else.
 
-use std::fs;
+use std::{fs, sync::Arc};
 
-use dns01d::plugin::{CallError, FailureClass, Operation};
+use dns01d::{
+    plugin::{CallError, FailureClass, Operation, OptionSource, OptionValue},
+    secret::Secret,
+};
 
 use crate::lab::{Captured, LONG, Lab, TOKEN, ask, fail, one};
 
@@ -49,19 +52,42 @@ async fn a_secret_in_a_refusal_to_open_is_masked() {
 #[tokio::test]
 async fn a_secret_by_the_plugins_word_is_one_even_where_the_configuration_disagrees() {
     let lab = Lab::new(&[]);
-    let source = crate::lab::Fixed(vec![dns01d::plugin::OptionValue {
+    let source = crate::lab::Fixed(vec![OptionValue {
         key: "token".to_owned(),
-        value: dns01d::secret::Secret::new(TOKEN.to_owned()),
+        value: Secret::new(TOKEN.to_owned()),
         secret: false,
     }]);
     let instance = lab
         .plugins
-        .instance(lab.options(), std::sync::Arc::new(source), lab.state.clone());
+        .instance(lab.options(), Arc::new(source), lab.state.clone());
     let failure = one(&instance, Operation::Present, "leak", LONG)
         .await
         .expect("an answer")
         .expect_err("refused");
     assert_eq!(failure.message, "refused: ***");
+}
+
+/// A variable that the operator keeps where secrets are kept.
+#[derive(Debug)]
+struct Variable(&'static str);
+
+impl OptionSource for Variable {
+    fn read(&self) -> Result<Vec<OptionValue>, String> {
+        Ok(Vec::new())
+    }
+
+    fn environment(&self) -> Result<Vec<(String, Secret)>, String> {
+        Ok(vec![("LISTED".to_owned(), Secret::new(self.0.to_owned()))])
+    }
+}
+
+#[tokio::test]
+async fn a_secret_variable_reaches_the_plugin_and_is_masked_like_any_secret() {
+    let lab = Lab::new(&[]);
+    let source = Arc::new(Variable("v4riable-s3cret"));
+    let instance = lab.plugins.instance(lab.options(), source, lab.state.clone());
+    let facts = ask(&instance, "facts").await;
+    assert!(facts.ends_with("variables=1 listed=***"), "{facts}");
 }
 
 #[tokio::test]

@@ -7,6 +7,7 @@ use super::{
     Config, Descriptions, Faults, NoDescriptions, Plugins,
     findings::{Findings, Location},
     load::Presence,
+    option_source::ConfiguredOptions,
     raw::{self, Included, Root},
     yaml::Tree,
 };
@@ -17,6 +18,7 @@ mod ca;
 mod certificate;
 mod dns;
 mod endpoint;
+mod environment;
 mod hook;
 mod merge;
 mod output;
@@ -146,7 +148,10 @@ pub(super) fn provider_options(
         // the file may lie beside the source of a plugin
         inline_secrets: false,
     };
-    Arc::new(builder.parameters(at, options, Some(provider)))
+    Arc::new(ConfiguredOptions {
+        options: builder.parameters(at, options, Some(provider)),
+        variables: Vec::new(),
+    })
 }
 
 /// Builds what concerns plugins alone, as far as it can be read; `None` without a main file.

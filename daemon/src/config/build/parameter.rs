@@ -1,6 +1,6 @@
 //! A plugin's own options, held against what the plugin says it takes.
 
-use std::{collections::BTreeMap, path::PathBuf};
+use std::collections::BTreeMap;
 
 use dns01_plugin_wire::{OptionDescription, OptionKind, ProviderDescription};
 
@@ -10,16 +10,17 @@ use crate::{
         fault::Problem,
         findings::Location,
         near::nearest,
-        option_source::{ConfiguredOption, ConfiguredOptions, ConfiguredValue},
+        option_source::{ConfiguredOption, ConfiguredValue},
         raw::{self, Text},
         yaml::Tree,
     },
     secret::Secret,
+    secret_source::{SecretError, SecretSource},
 };
 
 /// No problem holds a value: it may be a secret at the wrong place.
 #[derive(Debug, thiserror::Error)]
-enum OptionProblem {
+pub(super) enum OptionProblem {
     #[error("a plugin's option is named with letters, digits, `_`, `.` and `-` only")]
     Key,
     #[error("the provider has no option `{key}`")]
@@ -32,8 +33,8 @@ enum OptionProblem {
     Missing { key: String, help: String, secret: bool },
     #[error("the secret `{0}` is written into the configuration")]
     Inline(String),
-    #[error("the secret `{key}` is in a file that everybody on this machine can read (mode {mode:04o})")]
-    InlineReadable { key: String, path: PathBuf, mode: u32 },
+    #[error("the secret `{key}` is written into a file that must not hold it: {error}")]
+    InlineUnfit { key: String, error: SecretError },
     #[error("`{0}` has no value")]
     Empty(String),
     #[error("`{key}` takes {expected}")]
@@ -59,10 +60,7 @@ impl Problem for OptionProblem {
             | OptionProblem::Inline(key) => Some(format!(
                 "keep it in a file that only the daemon can read and write `{key}: {{file: /path}}`;\n`{{credential: NAME}}` and `{{command: [PROGRAM]}}` work too"
             )),
-            OptionProblem::InlineReadable { path, .. } => Some(format!(
-                "run `chmod o-r {}`; take the secret for known and replace it",
-                path.display()
-            )),
+            OptionProblem::InlineUnfit { error, .. } => error.help(),
             OptionProblem::Missing { key, .. } => Some(format!("write `{key}: VALUE` under `options`")),
             OptionProblem::Empty(key) => Some(format!("write one, or remove `{key}`")),
             OptionProblem::Path(key) => Some(format!("write `{key}: /path`")),
@@ -83,7 +81,7 @@ impl Builder<'_> {
         at: &Location,
         options: BTreeMap<String, Tree>,
         description: Option<&ProviderDescription>,
-    ) -> ConfiguredOptions {
+    ) -> Vec<ConfiguredOption> {
         for described in description.iter().flat_map(|description| &description.options) {
             // a misspelt key is reported once, as such
             let misspelt = |key: &String| {
@@ -126,7 +124,7 @@ impl Builder<'_> {
                 });
             }
         }
-        ConfiguredOptions(configured)
+        configured
     }
 
     fn values(
@@ -196,18 +194,23 @@ impl Builder<'_> {
         tree: &Tree,
         described: Option<&OptionDescription>,
     ) -> Result<Secret, OptionProblem> {
+        self.may_be_inline(location, key)?;
+        self.scalar(location, key, tree, described).map(Secret::new)
+    }
+
+    /// Whether the file that holds `location` may hold a secret.
+    pub(super) fn may_be_inline(&self, location: &Location, key: &str) -> Result<(), OptionProblem> {
         if !self.inline_secrets {
             return Err(OptionProblem::Inline(key.to_owned()));
         }
-        let (path, mode) = self.findings.file_of(location);
-        if mode & 0o004 != 0 {
-            return Err(OptionProblem::InlineReadable {
+        let (path, weakness) = self.findings.file_of(location);
+        weakness.map_or(Ok(()), |weakness| {
+            let origin = SecretSource::File(path.to_owned()).to_string();
+            Err(OptionProblem::InlineUnfit {
                 key: key.to_owned(),
-                path: path.to_owned(),
-                mode,
-            });
-        }
-        self.scalar(location, key, tree, described).map(Secret::new)
+                error: SecretError::Unfit { origin, weakness },
+            })
+        })
     }
 
     fn scalar(

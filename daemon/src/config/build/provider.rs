@@ -1,15 +1,15 @@
-use std::{collections::BTreeMap, path::PathBuf, sync::Arc};
+use std::{path::PathBuf, sync::Arc};
 
 use dns01_plugin_wire::{Description, ProviderDescription};
 
-use super::{Builder, Entries, paths::PathProblem, system::Plugins};
+use super::{Builder, Entries, environment::Environment, paths::PathProblem, system::Plugins};
 use crate::{
     config::{
         ProviderConfig,
         findings::Location,
         near::nearest,
+        option_source::ConfiguredOptions,
         raw::{self, ByteSize, Flag, Text},
-        yaml::Tree,
     },
     plugin,
     types::{DnsName, InstanceName},
@@ -103,7 +103,7 @@ impl Builder<'_> {
                 }
             },
         };
-        let environment = self.environment(&location.key("environment"), raw.environment);
+        let Environment { plain, secret } = self.environment(&location.key("environment"), raw.environment);
         let instance: Option<InstanceName> = match name.parse() {
             Ok(name) => Some(name),
             Err(error) => {
@@ -116,7 +116,7 @@ impl Builder<'_> {
             library: library.unwrap_or_default(),
             sha256,
             provider: raw.provider.map(|Text(id)| id),
-            environment,
+            environment: plain,
             memory,
             call_timeout: raw
                 .call_timeout
@@ -136,7 +136,10 @@ impl Builder<'_> {
         let description = description
             .as_ref()
             .and_then(|library| self.described(location, library, &options));
-        let source = self.parameters(&location.key("options"), raw.options, description);
+        let source = ConfiguredOptions {
+            options: self.parameters(&location.key("options"), raw.options, description),
+            variables: secret,
+        };
         Some(ProviderConfig {
             options,
             source: Arc::new(source),
@@ -273,32 +276,6 @@ impl Builder<'_> {
             }
         }
         Some(zones)
-    }
-
-    fn environment(&mut self, at: &Location, values: BTreeMap<String, Tree>) -> BTreeMap<String, String> {
-        let mut environment = BTreeMap::new();
-        for (name, value) in values {
-            let location = at.key(&name);
-            let letter = |c: char| c.is_ascii_alphabetic() || c == '_';
-            if !name.starts_with(letter) || !name.chars().all(|c| letter(c) || c.is_ascii_digit()) {
-                // neither the key nor the value is shown: one of them may be a secret
-                self.findings.key(at, &ProviderProblem::VariableName);
-                continue;
-            }
-            if name.starts_with("LD_") || name == "GLIBC_TUNABLES" {
-                self.findings
-                    .key(&location, &ProviderProblem::LoaderVariable(name.clone()));
-            }
-            match value {
-                Tree::Text(text) if !text.contains('\0') => {
-                    environment.insert(name, text);
-                }
-                _ => self
-                    .findings
-                    .value(&location, &ProviderProblem::VariableValue(name)),
-            }
-        }
-        environment
     }
 }
 

@@ -142,9 +142,41 @@ fn a_secret_stands_in_the_file_only_where_the_operator_allows_it_and_nobody_else
     let including = "allow-inline-secrets: true\ninclude: [part.yaml]\n";
     let said = refused(including);
     assert!(
-        said.contains("everybody on this machine can read (mode 0644)"),
+        said.contains("everybody on this machine can read it (mode 0644)"),
         "{said}"
     );
+}
+
+#[test]
+fn a_variable_takes_a_secret_from_its_source_and_never_in_clear_unasked() {
+    let site = Site::new();
+    site.write("key", "c4n4ry\n");
+    let provider =
+        |variables: &str| format!("providers:\n  a: {{ library: x, environment: {{ {variables} }} }}\n");
+    let config = site
+        .load(&provider(
+            "AWS_REGION: eu-west-1, AWS_SECRET_ACCESS_KEY: { file: HERE/key }",
+        ))
+        .unwrap_or_else(|faults| panic!("{faults}"));
+    let ProviderConfig { options, source } = &config.providers[0];
+    assert_eq!(options.environment.keys().collect::<Vec<_>>(), ["AWS_REGION"]);
+    let read = source.environment().expect("a variable");
+    let [(name, value)] = read.as_slice() else {
+        panic!("{read:?}")
+    };
+    assert_eq!((name.as_str(), value.expose()), ("AWS_SECRET_ACCESS_KEY", CANARY));
+
+    let inline = provider("AWS_SECRET_ACCESS_KEY: c4n4ry");
+    let faults = site.load(&inline).expect_err("refused");
+    assert!(!faults.to_string().contains(CANARY), "{faults}");
+    assert!(
+        faults.to_string().contains("is written into the configuration"),
+        "{faults}"
+    );
+    let config = site
+        .load(&format!("allow-inline-secrets: true\n{inline}"))
+        .unwrap_or_else(|faults| panic!("{faults}"));
+    assert!(!format!("{config:?}").contains(CANARY));
 }
 
 #[test]

@@ -42,12 +42,6 @@ pub(super) enum ProviderProblem {
     Memory(u64),
     #[error("{0} is no number of calls that a plugin works at once")]
     ConcurrentCalls(u64),
-    #[error("an environment variable is named with letters, digits and `_` only")]
-    VariableName,
-    #[error("the variable `{0}` takes text: a number, `true` and `false` go in quotes")]
-    VariableValue(String),
-    #[error("the variable `{0}` would change the plugin host before it is confined")]
-    LoaderVariable(String),
 }
 
 impl Problem for ProviderProblem {
@@ -97,12 +91,9 @@ impl Problem for ProviderProblem {
                 MIN_MEMORY >> 20,
                 plugin::DEFAULT_MEMORY >> 20
             )),
-            ProviderProblem::LoaderVariable(_) => Some("remove it".into()),
-            ProviderProblem::Name(_)
-            | ProviderProblem::Zone { .. }
-            | ProviderProblem::LibraryMissing(_)
-            | ProviderProblem::VariableName
-            | ProviderProblem::VariableValue(_) => None,
+            ProviderProblem::Name(_) | ProviderProblem::Zone { .. } | ProviderProblem::LibraryMissing(_) => {
+                None
+            }
         }
     }
 }
