@@ -10,7 +10,11 @@ mod state_lock;
 mod status;
 mod wiring;
 
-use std::{path::PathBuf, sync::Arc};
+use std::{
+    io,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 use parking_lot::Mutex;
 use tokio::signal::unix::{SignalKind, signal};
@@ -81,7 +85,7 @@ pub async fn run(path: PathBuf, config: Config, starter: PluginStarter) -> Resul
         source,
     })?;
     // held until the process ends
-    let _lock = StateLock::take(&directory)?;
+    let _lock = StateLock::take(&directory, "dns01d")?;
     let store: Arc<dyn Store> = Arc::new(open_store(&directory, clock.as_ref())?);
 
     let wiring = Wiring::new(store.clone(), clock.clone(), starter);
@@ -173,21 +177,29 @@ pub async fn load(path: PathBuf, starter: PluginStarter) -> Result<Config, Fault
     }
 }
 
+/// The state database, in the state directory.
+const DATABASE: &str = "state.db";
+
 /// Opens the state database; a damaged one is put aside, never deleted.
-fn open_store(directory: &std::path::Path, clock: &dyn Clock) -> Result<Sqlite, AppError> {
-    let path = directory.join("state.db");
+fn open_store(directory: &Path, clock: &dyn Clock) -> Result<Sqlite, AppError> {
+    let path = directory.join(DATABASE);
     match Sqlite::open(&path) {
         Err(error) if error.is_damage() => {
-            let aside = directory.join(format!("state.db.damaged-{}", clock.now().as_second()));
+            let aside = directory.join(format!("{DATABASE}.damaged-{}", clock.now().as_second()));
             error!(%error, kept_as = %aside.display(), "state database is damaged; a new one is begun, certificates on disk are adopted");
             error!("challenge records published before the damage may have to be removed by hand");
-            std::fs::rename(&path, &aside).map_err(|source| AppError::StateDirectory {
-                path: path.clone(),
-                source,
-            })?;
-            for suffix in ["-wal", "-shm"] {
-                // belongs to the damaged file; one that is not there is fine
-                let _ = std::fs::remove_file(directory.join(format!("state.db{suffix}")));
+            // the log first: a new database must never meet it, and what it holds may be wanted
+            for suffix in ["-wal", "-shm", ""] {
+                let file = |path: &Path| PathBuf::from(format!("{}{suffix}", path.display()));
+                match std::fs::rename(file(&path), file(&aside)) {
+                    Err(error) if suffix.is_empty() || error.kind() != io::ErrorKind::NotFound => {
+                        return Err(AppError::StateDirectory {
+                            path: file(&path),
+                            source: error,
+                        });
+                    }
+                    Ok(()) | Err(_) => {}
+                }
             }
             Ok(Sqlite::open(&path)?)
         }

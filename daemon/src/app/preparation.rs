@@ -1,6 +1,7 @@
 //! What an operator has a provider do outside of any order: in the running daemon, or without one.
 
 use std::{
+    io,
     os::unix::fs::MetadataExt as _,
     path::{Path, PathBuf},
     sync::Arc,
@@ -8,13 +9,13 @@ use std::{
 
 use rustix::process::geteuid;
 
-use super::{AppError, PluginStarter, open_store, process, state_lock::StateLock, wiring::Wiring};
+use super::{AppError, DATABASE, PluginStarter, process, state_lock::StateLock, wiring::Wiring};
 use crate::{
     challenge::{self, ChallengeError, Publisher, Task},
     clock::{Clock, SystemClock},
     config::Config,
     control::protocol::{NamePrepared, Prepared},
-    store::Store,
+    store::{Sqlite, Store},
     types::{DnsName, InstanceName},
 };
 
@@ -37,6 +38,12 @@ pub enum PreparationError {
         /// Who we are.
         ours: u32,
     },
+    /// What root makes there, another user's daemon could not use.
+    #[error(
+        "there is no state directory {} yet, and root does not know whose it will be: start dns01d once, or make it \
+         with `install -d -m 0700 -o USER {}`", .0.display(), .0.display()
+    )]
+    Nowhere(PathBuf),
     /// The state cannot be used: another process has it, for example.
     #[error(transparent)]
     App(#[from] AppError),
@@ -69,9 +76,11 @@ pub async fn prepare(
         path: directory.clone(),
         source,
     })?;
-    let _lock = StateLock::take(directory).map_err(AppError::from)?;
+    let _lock = StateLock::take(directory, "`dns01d provider`").map_err(AppError::from)?;
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-    let store: Arc<dyn Store> = Arc::new(open_store(directory, clock.as_ref())?);
+    // one that is damaged stays where it is: putting it aside is the daemon's, whose log tells of it
+    let store = Sqlite::open(&directory.join(DATABASE)).map_err(AppError::from)?;
+    let store: Arc<dyn Store> = Arc::new(store);
     let wiring = Wiring::new(store, clock, starter);
     let publisher = wiring.world(config).map_err(AppError::from)?.publisher;
     let prepared = by(&publisher, task, instance, names).await;
@@ -121,6 +130,9 @@ fn check_owner(directory: &Path) -> Result<(), PreparationError> {
             owner: metadata.uid(),
             ours,
         }),
+        Err(error) if error.kind() == io::ErrorKind::NotFound && geteuid().is_root() => {
+            Err(PreparationError::Nowhere(directory.to_owned()))
+        }
         // what is not there is made, and what cannot be looked at is said by who makes it
         Ok(_) | Err(_) => Ok(()),
     }

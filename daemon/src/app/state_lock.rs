@@ -22,7 +22,7 @@ pub(super) struct StateLock {
 pub enum LockError {
     /// Another process holds it.
     #[error(
-        "state directory {} is in use by {holder}: stop it first (`systemctl stop dns01d`), or give this one another `state-directory`", directory.display()
+        "state directory {} is in use by {holder}: let it end or stop it (the service with `systemctl stop dns01d`), or give this one another `state-directory`", directory.display()
     )]
     Held {
         /// The directory.
@@ -41,8 +41,8 @@ pub enum LockError {
 }
 
 impl StateLock {
-    /// Takes the lock of a state directory, or says who holds it.
-    pub(super) fn take(directory: &Path) -> Result<Self, LockError> {
+    /// Takes the lock of a state directory, or says who holds it. `ours` is what others are told of us.
+    pub(super) fn take(directory: &Path, ours: &str) -> Result<Self, LockError> {
         let path = directory.join("lock");
         let io = |source| LockError::Io {
             path: path.clone(),
@@ -74,7 +74,7 @@ impl StateLock {
             Err(errno) => return Err(io(errno.into())),
         }
         file.set_len(0).and_then(|()| file.rewind()).map_err(io)?;
-        writeln!(file, "dns01d with process number {}", std::process::id()).map_err(io)?;
+        writeln!(file, "{ours} with process number {}", std::process::id()).map_err(io)?;
         Ok(StateLock { _file: file })
     }
 }
@@ -86,13 +86,15 @@ mod tests {
     #[test]
     fn a_second_daemon_is_told_who_holds_the_directory() {
         let directory = tempfile::tempdir().unwrap();
-        let first = StateLock::take(directory.path()).unwrap();
-        let error = StateLock::take(directory.path()).unwrap_err().to_string();
+        let first = StateLock::take(directory.path(), "dns01d").unwrap();
+        let error = StateLock::take(directory.path(), "dns01d")
+            .unwrap_err()
+            .to_string();
         assert!(
             error.contains(&format!("process number {}", std::process::id())),
             "{error}"
         );
         drop(first);
-        StateLock::take(directory.path()).unwrap();
+        StateLock::take(directory.path(), "dns01d").unwrap();
     }
 }

@@ -233,6 +233,8 @@ async fn reload(client: &Client) -> ExitCode {
 
 pub(super) fn failed(error: &dyn std::error::Error) -> ExitCode {
     let view = View::of(&stderr(), SystemClock.now());
+    // it may quote a CA, a plugin or a file
+    let error = super::view::clean(&error.to_string());
     eprintln!("{} {error}", view.paint(Color::Bad, "dns01d:"));
     ExitCode::FAILURE
 }

@@ -177,29 +177,43 @@ async fn a_check_tells_of_credentials_and_of_names_and_changes_nothing() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_state_that_another_process_or_user_has_is_left_alone() {
     let (_stage, home) = site().await;
-    let setup = |home: &Home| {
+    let refused = |home: &Home| {
         let mut command = Command::new(built("dns01d"));
         command.arg("--config").arg(home.config());
         // not the socket of the daemon that runs
         command.arg("--socket").arg(home.path("elsewhere.sock"));
         command.args(["provider", "setup", "accounts", NAME]);
-        command.output().unwrap()
+        let output = command.output().unwrap();
+        assert_eq!(output.status.code(), Some(1));
+        text(&output)
     };
     let daemon = home.start().await.unwrap();
-    let output = setup(&home);
-    assert_eq!(output.status.code(), Some(1));
+    let said = refused(&home);
     let holder = format!("process number {}", daemon.program.id());
-    assert!(text(&output).contains(&holder), "{}", text(&output));
+    assert!(said.contains(&holder), "{said}");
     drop(daemon);
 
-    std::os::unix::fs::chown(home.state(), Some(65534), None).expect("the tests run as root");
-    let output = setup(&home);
-    assert_eq!(output.status.code(), Some(1));
-    assert!(
-        text(&output).contains("belongs to uid 65534"),
-        "{}",
-        text(&output)
+    let database = home.state().join("state.db");
+    let whole = fs::read(&database).unwrap();
+    fs::write(&database, "damaged").unwrap();
+    let said = refused(&home);
+    assert!(said.contains("the file is damaged"), "{said}");
+    assert_eq!(
+        fs::read(&database).unwrap(),
+        b"damaged",
+        "only the daemon puts it aside"
     );
+    fs::write(&database, whole).unwrap();
+
+    fs::rename(home.state(), home.path("away")).unwrap();
+    let said = refused(&home);
+    assert!(said.contains("install -d -m 0700 -o USER"), "{said}");
+    assert!(!home.state().exists());
+    fs::rename(home.path("away"), home.state()).unwrap();
+
+    std::os::unix::fs::chown(home.state(), Some(65534), None).expect("the tests run as root");
+    let said = refused(&home);
+    assert!(said.contains("belongs to uid 65534"), "{said}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
