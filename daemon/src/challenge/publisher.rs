@@ -5,6 +5,7 @@ use std::{
 };
 
 use futures_util::future::{join_all, try_join, try_join_all};
+use parking_lot::Mutex;
 use tokio::time::Instant;
 
 use super::{ChallengeError, Routes, owner_locks::OwnerLocks};
@@ -31,6 +32,8 @@ pub struct Publisher {
     pub(super) providers: BTreeMap<InstanceName, Arc<dyn ProviderClient>>,
     pub(super) owners: Arc<OwnerLocks>,
     pub(super) dns: Dns,
+    /// Those that answered that they cannot tell when their servers have a record.
+    pub(super) silent: Mutex<BTreeSet<InstanceName>>,
     routes: Routes,
 }
 
@@ -49,6 +52,7 @@ impl Publisher {
             providers,
             owners,
             dns,
+            silent: Mutex::default(),
             routes,
         }
     }

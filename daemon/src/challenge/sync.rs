@@ -15,7 +15,7 @@ use super::{
     publisher::{CHALLENGE_TTL, by_instance, to_plugin},
 };
 use crate::{
-    plugin::RecordOutcome,
+    plugin::{Failure, FailureClass, RecordOutcome, Retry},
     store::{Record, RecordPhase},
     types::InstanceName,
 };
@@ -42,7 +42,8 @@ impl Publisher {
             .collect();
         let mut telling = Vec::new();
         for instance in by_instance(&wanted).into_keys() {
-            if self.info(instance, ASK_AGAIN).await.is_ok_and(|info| info.syncs) {
+            let silent = self.silent.lock().contains(instance);
+            if !silent && self.info(instance, ASK_AGAIN).await.is_ok_and(|info| info.syncs) {
                 telling.push(instance);
             }
         }
@@ -72,8 +73,13 @@ impl Publisher {
                         return;
                     }
                     Ok(Some(wait)) => wait.max(LEAST),
+                    Err(failure) if failure.class == FailureClass::Unsupported => {
+                        debug!(provider = %instance, "provider does not tell when its servers have a record");
+                        self.silent.lock().insert(instance.clone());
+                        return;
+                    }
                     Err(error) => {
-                        warn!(provider = %instance, error, "provider cannot tell whether its servers have the records; what they show decides");
+                        warn!(provider = %instance, %error, "provider cannot tell whether its servers have the records; what they show decides");
                         return;
                     }
                 },
@@ -92,15 +98,15 @@ impl Publisher {
 }
 
 /// When to ask again; `None` when every record is there.
-fn again(outcomes: &[RecordOutcome]) -> Result<Option<Duration>, String> {
+fn again(outcomes: &[RecordOutcome]) -> Result<Option<Duration>, &Failure> {
     let mut longest = None;
     for outcome in outcomes {
         match outcome {
             Ok(done) => longest = longest.max(done.ask_again),
             Err(failure) => match failure.retry() {
-                crate::plugin::Retry::After(wait) => longest = longest.max(Some(wait)),
-                crate::plugin::Retry::Backoff => longest = longest.max(Some(ASK_AGAIN)),
-                crate::plugin::Retry::Never => return Err(failure.to_string()),
+                Retry::After(wait) => longest = longest.max(Some(wait)),
+                Retry::Backoff => longest = longest.max(Some(ASK_AGAIN)),
+                Retry::Never => return Err(failure),
             },
         }
     }
@@ -110,7 +116,7 @@ fn again(outcomes: &[RecordOutcome]) -> Result<Option<Duration>, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::plugin::{Done, Failure, FailureClass};
+    use crate::plugin::Done;
 
     fn pending(seconds: u64) -> RecordOutcome {
         Ok(Done {

@@ -22,6 +22,21 @@ async fn a_second_daemon_is_told_who_holds_the_state() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_goes_well_warns_of_nothing() {
+    let stage = Stage::new().await;
+    let home = stage.home();
+    let daemon = home.start().await.unwrap();
+    daemon.until_deployed("internal").await;
+    stage.until_clean().await;
+    let log = daemon.program.log();
+    let loud: Vec<&str> = log
+        .lines()
+        .filter(|line| line.contains("WARN") || line.contains("ERROR"))
+        .collect();
+    assert!(loud.is_empty(), "{}", loud.join("\n"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn sigterm_drains_and_the_next_start_asks_the_ca_for_nothing() {
     let stage = Stage::new().await;
     let home = stage.home();
