@@ -12,9 +12,12 @@ const FIRST_GUESS: Duration = Duration::from_millis(25);
 /// Retry-After or a look costs little.
 const SHORTEST: Duration = Duration::from_millis(5);
 const LONGEST: Duration = Duration::from_secs(10);
-/// Looks after the first one, without Retry-After: doubling from here to there.
-const SECOND_LOOK: Duration = Duration::from_millis(250);
+/// Looks after the first one, without Retry-After: the wait doubles, from the guess on but no shorter than
+/// this. So a CA that is busy for once is found done within twice its time, by few looks.
+const SHORTEST_SECOND_LOOK: Duration = Duration::from_millis(50);
 const SLOWEST_LOOK: Duration = Duration::from_secs(5);
+/// A Retry-After that is a wait, and not just permission to come back at once.
+const LONG_RETRY_AFTER: Duration = Duration::from_millis(250);
 
 /// How long a CA takes for something, learned from looking.
 ///
@@ -64,7 +67,7 @@ impl Pace {
     pub(super) fn new(first: Duration) -> Self {
         Pace {
             first: Some(first),
-            next: SECOND_LOOK,
+            next: (first * 2).clamp(SHORTEST_SECOND_LOOK, SLOWEST_LOOK),
         }
     }
 
@@ -77,7 +80,7 @@ impl Pace {
         });
         // with Retry-After our own slowness is not needed
         match retry_after {
-            Some(asked) if asked >= SECOND_LOOK => asked,
+            Some(asked) if asked >= LONG_RETRY_AFTER => asked,
             Some(asked) => own.max(asked),
             None => own,
         }
@@ -98,15 +101,15 @@ mod tests {
     fn the_first_look_is_at_the_learned_time_and_later_ones_back_off() {
         let mut pace = Pace::new(ms(50));
         let waits: Vec<_> = (0..8).map(|_| pace.wait(None).as_millis()).collect();
-        assert_eq!(waits, [50, 250, 500, 1000, 2000, 4000, 5000, 5000]);
+        assert_eq!(waits, [50, 100, 200, 400, 800, 1600, 3200, 5000]);
     }
 
     #[test]
     fn retry_after_is_obeyed_and_zero_is_no_licence_to_flood() {
         let mut pace = Pace::new(ms(50));
         assert_eq!(pace.wait(Some(ms(3000))), ms(3000));
-        assert_eq!(pace.wait(Some(Duration::ZERO)), ms(250));
-        assert_eq!(pace.wait(Some(Duration::ZERO)), ms(500));
+        assert_eq!(pace.wait(Some(Duration::ZERO)), ms(100));
+        assert_eq!(pace.wait(Some(Duration::ZERO)), ms(200));
     }
 
     #[test]
