@@ -18,7 +18,7 @@ use tokio::time::{Instant, sleep};
 use crate::{
     Failure,
     certificate::{Files, Wanted},
-    site::{IN_FLIGHT, Site, ZONE},
+    site::{Site, ZONE},
 };
 
 /// No certificate here takes seconds, unless Pebble hangs.
@@ -69,7 +69,6 @@ impl Home {
         let text = format!(
             "state-directory: {state}\n\
              control: {{ socket: {socket} }}\n\
-             engine: {{ concurrency: {IN_FLIGHT} }}\n\
              plugins: {{ directories: [{plugins}], host: {host} }}\n\
              dns:\n  zones:\n    {ZONE}: {{ authorities: [\"{server}\"] }}\n\
              cas:\n  pebble:\n    directory: {directory}\n    agree-terms: true\n    ca-file: {ca}\n\

@@ -15,6 +15,9 @@ use crate::{
     site::{Site, in_own_mounts},
 };
 
+/// At once, where many certificates are wanted: as in the figures that this is held against.
+pub(crate) const LEGO_PROCESSES: usize = 8;
+
 const PATIENCE: Duration = Duration::from_secs(120);
 
 /// A directory with account and certificates.

@@ -29,11 +29,20 @@ pub(crate) fn section(directory: &Path, flushes: usize) -> Result<Section, Failu
         );
     }
     row("dns01d", dns01d_version());
-    row("Pebble", package("pebble"));
+    row("Pebble", pebble_version());
     row("BIND", package("bind9"));
     row("lego", package("lego"));
     row("OpenSSL", openssl::version::version().to_owned());
     Ok(section)
+}
+
+/// Of the program that runs: what was built, or Debian's.
+fn pebble_version() -> String {
+    let built = lab::process::tool("pebble.version").map(fs::read_to_string);
+    match built {
+        Some(Ok(version)) => format!("{}, built with Go", version.trim()),
+        Some(Err(_)) | None => package("pebble"),
+    }
 }
 
 fn cpu_model() -> String {

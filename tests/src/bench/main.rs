@@ -39,6 +39,9 @@ struct Arguments {
     /// Where state lies while it is measured: on a real disk, not in memory [default: beside this program]
     #[arg(long, value_name = "DIR")]
     state: Option<PathBuf>,
+    /// What Pebble asks for in Retry-After, seconds; 0: it asks for nothing. Obeyed in any case
+    #[arg(long, default_value_t = 0, value_name = "SECONDS")]
+    retry_after: u64,
     /// Only these parts
     #[arg(long, value_enum, value_delimiter = ',')]
     only: Vec<Part>,
@@ -152,7 +155,7 @@ async fn run(arguments: Arguments) -> Result<Report, Failure> {
     if wants(Part::Plugin) {
         report.add(plugin::section(effort).await?);
     }
-    let mut site = Site::start(directory.path()).await?;
+    let mut site = Site::start(directory.path(), arguments.retry_after).await?;
     report.add(site.section());
     if wants(Part::Single) {
         report.add(single::section(&mut site, directory.path(), effort).await?);

@@ -8,7 +8,7 @@ use tokio::time::Instant;
 use crate::{
     Effort, Failure, certificate, cpu,
     home::{Home, Trust},
-    lego::Lego,
+    lego::{LEGO_PROCESSES, Lego},
     report::{Section, goal},
     say,
     site::{Counts, IN_FLIGHT, Site},
@@ -198,7 +198,7 @@ async fn lego(site: &Site, parent: &Path, count: usize) -> Result<Batch, Failure
     let start = Instant::now();
     stream::iter(&wanted)
         .map(|wanted| lego.run(site, wanted))
-        .buffer_unordered(IN_FLIGHT)
+        .buffer_unordered(LEGO_PROCESSES)
         .try_for_each(async |_| Ok(()))
         .await?;
     let wall = start.elapsed();
