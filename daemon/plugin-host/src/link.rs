@@ -1,12 +1,16 @@
-//! The socket to the daemon: one thread writes, anybody sends.
+//! The socket to the daemon.
+//!
+//! Whoever sends writes at once: handing the message to another thread would cost as much as the whole rest of
+//! a call. Log lines alone go through a queue with a thread that writes them, and what is sent while some wait
+//! queues up behind them.
 
 use std::{
     collections::HashMap,
     os::unix::net::UnixStream,
     sync::{
         Arc,
-        atomic::{AtomicU64, Ordering},
-        mpsc::{Receiver, SyncSender, TrySendError, sync_channel},
+        atomic::{AtomicU64, AtomicUsize, Ordering},
+        mpsc::{Receiver, SyncSender, sync_channel},
     },
     time::Duration,
 };
@@ -37,7 +41,10 @@ enum Item {
 
 #[derive(Debug)]
 struct Inner {
+    socket: Mutex<UnixStream>,
     queue: SyncSender<Item>,
+    /// Items that are queued and not written yet.
+    queued: AtomicUsize,
     dropped: AtomicU64,
     next_question: AtomicU64,
     questions: Mutex<HashMap<u64, SyncSender<StateAnswer>>>,
@@ -50,22 +57,32 @@ impl Link {
     /// When the system has no thread to give.
     pub fn start(socket: UnixStream) -> std::io::Result<Link> {
         let (queue, waiting) = sync_channel(QUEUE);
-        std::thread::Builder::new()
-            .name("writer".to_owned())
-            .stack_size(256 << 10)
-            .spawn(move || write_all(socket, &waiting))?;
-        Ok(Link(Arc::new(Inner {
+        let link = Link(Arc::new(Inner {
+            socket: Mutex::new(socket),
             queue,
+            queued: AtomicUsize::new(0),
             dropped: AtomicU64::new(0),
             next_question: AtomicU64::new(1),
             questions: Mutex::new(HashMap::new()),
-        })))
+        }));
+        let writer = link.clone();
+        std::thread::Builder::new()
+            .name("writer".to_owned())
+            .stack_size(256 << 10)
+            .spawn(move || writer.write_queued(&waiting))?;
+        Ok(link)
     }
 
     /// Sends a message, waiting for room.
     pub fn send(&self, message: FromHost) {
-        // the writer never ends while the process lives
-        let _ = self.0.queue.send(Item::Message(message));
+        // what this thread has queued before it counts until it is written, so its messages keep their order
+        if self.0.queued.load(Ordering::Acquire) == 0 {
+            self.write(&message);
+        } else {
+            self.0.queued.fetch_add(1, Ordering::Relaxed);
+            // the writer never ends while the process lives
+            let _ = self.0.queue.send(Item::Message(message));
+        }
     }
 
     /// Sends a log line, or drops it where the daemon does not keep up: a plugin must not block on its own
@@ -78,13 +95,23 @@ impl Link {
                 call: None,
                 text: format!("{count} log lines of the plugin were dropped"),
             };
-            if self.0.queue.try_send(Item::Message(FromHost::Log(note))).is_err() {
+            if !self.queue_line(note) {
                 self.0.dropped.fetch_add(count, Ordering::Relaxed);
             }
         }
-        if let Err(TrySendError::Full(_)) = self.0.queue.try_send(Item::Message(FromHost::Log(log))) {
+        if !self.queue_line(log) {
             self.drop_line();
         }
+    }
+
+    /// False where there is no room.
+    fn queue_line(&self, log: Log) -> bool {
+        self.0.queued.fetch_add(1, Ordering::Relaxed);
+        let queued = self.0.queue.try_send(Item::Message(FromHost::Log(log))).is_ok();
+        if !queued {
+            self.0.queued.fetch_sub(1, Ordering::Release);
+        }
+        queued
     }
 
     /// Waits until everything that was sent is written.
@@ -123,21 +150,27 @@ impl Link {
             let _ = waiting.try_send(answer);
         }
     }
-}
 
-fn write_all(mut socket: UnixStream, waiting: &Receiver<Item>) {
-    while let Ok(item) = waiting.recv() {
-        let message = match item {
-            Item::Message(message) => message,
-            Item::Mark(written) => {
-                let _ = written.try_send(());
-                continue;
-            }
-        };
-        if let Err(error) = write(&mut socket, &message) {
+    fn write(&self, message: &FromHost) {
+        let written = write(&mut *self.0.socket.lock(), message);
+        if let Err(error) = written {
             // without a daemon there is nobody to work for
             eprintln!("dns01-plugin-host: {error}");
             exit_now(SOCKET_FAILED);
+        }
+    }
+
+    fn write_queued(&self, waiting: &Receiver<Item>) {
+        while let Ok(item) = waiting.recv() {
+            match item {
+                Item::Message(message) => {
+                    self.write(&message);
+                    self.0.queued.fetch_sub(1, Ordering::Release);
+                }
+                Item::Mark(written) => {
+                    let _ = written.try_send(());
+                }
+            }
         }
     }
 }

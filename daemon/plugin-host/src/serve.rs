@@ -21,6 +21,7 @@ use dns01_plugin_wire::{
     Answer, Call, FrameError, FromHost, Greeting, HEADER, LoadFault, Open, PROTOCOL, Start, ToHost,
     body_length, decode, read, write,
 };
+use parking_lot::Mutex;
 use rustix::net::{RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, recvmsg};
 use zeroize::Zeroizing;
 
@@ -98,8 +99,15 @@ pub fn run(run: Run) -> Result<Infallible, Error> {
 
     let link = Link::start(socket.try_clone().map_err(Error::Thread)?).map_err(Error::Thread)?;
     let calls = Arc::new(Calls::new(programs));
-    let jobs = start_plugin_thread(library, link.clone(), &start, Arc::clone(&calls))?;
-    listen(socket, &link, &jobs, &calls)
+    let pool = SharedPool::default();
+    let jobs = start_plugin_thread(
+        library,
+        link.clone(),
+        &start,
+        Arc::clone(&calls),
+        Arc::clone(&pool),
+    )?;
+    listen(socket, &link, &jobs, &calls, &pool)
 }
 
 /// What the plugin's thread is asked to do.
@@ -109,19 +117,29 @@ enum Job {
     Close,
 }
 
+/// Where the calls of an instance go that allows them to overlap; `None` while there is no such instance.
+type SharedPool = Arc<Mutex<Option<Pool>>>;
+
 /// Reads frames until the daemon goes.
 fn listen(
     mut socket: UnixStream,
     link: &Link,
     jobs: &Sender<Job>,
     calls: &Arc<Calls>,
+    pool: &SharedPool,
 ) -> Result<Infallible, Error> {
     loop {
         let job = match read(&mut socket) {
             Ok(ToHost::Open(open)) => Job::Open(open),
             Ok(ToHost::Call(call)) => {
                 let active = calls.begin(call.id);
-                Job::Call(call, active)
+                match &mut *pool.lock() {
+                    Some(pool) => {
+                        pool.run(call, active);
+                        continue;
+                    }
+                    None => Job::Call(call, active),
+                }
             }
             Ok(ToHost::Cancel(id)) => {
                 calls.cancel(id);
@@ -147,6 +165,7 @@ fn start_plugin_thread(
     link: Link,
     start: &Start,
     calls: Arc<Calls>,
+    pool: SharedPool,
 ) -> Result<Sender<Job>, Error> {
     let (jobs, waiting) = channel();
     let services = Services::start(link.clone(), start.log_level, start.trial.structs);
@@ -160,7 +179,7 @@ fn start_plugin_thread(
                 desk.link.send(FromHost::Loaded(plugin.description().clone()));
                 let plugin = Arc::new(plugin);
                 loop {
-                    serve(&plugin, &desk, &waiting);
+                    serve(&plugin, &desk, &waiting, &pool);
                     if !reopens {
                         desk.link.flush();
                         exit_now(0);
@@ -203,7 +222,7 @@ impl Desk {
 }
 
 /// Opens an instance and serves it until it is to be closed.
-fn serve(plugin: &Arc<Plugin>, desk: &Desk, jobs: &Receiver<Job>) {
+fn serve(plugin: &Arc<Plugin>, desk: &Desk, jobs: &Receiver<Job>, pool: &SharedPool) {
     let opened = loop {
         match jobs.recv() {
             Ok(Job::Open(open)) => {
@@ -220,17 +239,18 @@ fn serve(plugin: &Arc<Plugin>, desk: &Desk, jobs: &Receiver<Job>) {
     };
     let (info, plugin) = opened;
     let plugin = Arc::new(plugin);
-    let mut pool = info
-        .concurrent
-        .then(|| Pool::new(Arc::clone(&plugin), desk.clone()));
+    if info.concurrent {
+        *pool.lock() = Some(Pool::new(Arc::clone(&plugin), desk.clone()));
+    }
+    // before this the daemon sends no call
     desk.link.send(FromHost::Opened(info));
     while let Ok(job) = jobs.recv() {
-        match (job, &mut pool) {
-            (Job::Call(call, active), None) => desk.run(&plugin, &call, active),
-            (Job::Call(call, active), Some(pool)) => pool.run(call, active),
-            (Job::Open(_), _) => {}
-            (Job::Close, pool) => {
-                if let Some(pool) = pool.take() {
+        match job {
+            Job::Call(call, active) => desk.run(&plugin, &call, active),
+            Job::Open(_) => {}
+            Job::Close => {
+                let pool = pool.lock().take();
+                if let Some(pool) = pool {
                     pool.finish();
                 }
                 plugin.close();
