@@ -73,11 +73,14 @@ fn under_the_filter(directory: &Path, before: &str) -> PathBuf {
          if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) || prctl(PR_SET_SECCOMP, 2, &filter)) return 125;\n\
          execv(argv[1], argv + 1);\n return 126;\n}}\n"
     );
-    let (file, program, script) = (
+    let (file, program, script, host) = (
         directory.join("unit.c"),
         directory.join("unit"),
         directory.join("host"),
+        // where any user may enter: the sources may lie in a home
+        directory.join("dns01-plugin-host"),
     );
+    fs::copy(HOST, &host).expect("room for a copy");
     fs::write(&file, source).expect("our own directory");
     let status = Command::new("cc")
         .arg("-w")
@@ -87,7 +90,11 @@ fn under_the_filter(directory: &Path, before: &str) -> PathBuf {
         .status()
         .expect("cc runs");
     assert!(status.success());
-    let text = format!("#!/bin/sh\nexec {before} {} {HOST} \"$@\"\n", program.display());
+    let text = format!(
+        "#!/bin/sh\nexec {before} {} {} \"$@\"\n",
+        program.display(),
+        host.display()
+    );
     fs::write(&script, text).expect("our own directory");
     for path in [directory, &program, &script] {
         fs::set_permissions(path, fs::Permissions::from_mode(0o755)).expect("our own file");
