@@ -373,3 +373,45 @@ async fn in_the_middle(daemon: &Daemon<'_>) -> Process {
         .await;
     plugin_host(daemon.program.id(), "broken").expect("the plugin's process is there")
 }
+
+/// The program that writes records for us does not finish.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_plugins_program_ends_with_a_daemon_that_is_killed() {
+    let stage = Stage::new().await;
+    let home = stage.home();
+    let program = home.path("update-zone");
+    fs::write(&program, "#!/bin/sh\nsleep 4714 &\nwait\n").unwrap();
+    fs::set_permissions(&program, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+    home.replace_providers(&format!(
+        "  dns: {{ library: hook, allow-exec: true, options: {{ program: {} }} }}\n",
+        program.display()
+    ))
+    .unwrap();
+    // to root no kernel keeps the limit on processes that `required` insists on
+    let text = fs::read_to_string(home.config()).unwrap();
+    fs::write(
+        home.config(),
+        text.replace("plugins: {", "plugins: { sandbox: best-effort,"),
+    )
+    .unwrap();
+    let mut daemon = home.start().await.unwrap();
+    let sleeps = || {
+        let below = descendants(daemon.program.id());
+        below
+            .into_iter()
+            .find(|process| process.command_line().trim() == "sleep 4714")
+    };
+    let mut waited = 0;
+    let sleeping = loop {
+        match sleeps() {
+            Some(process) => break process,
+            None if waited < 300 => tokio::time::sleep(Duration::from_millis(100)).await,
+            None => panic!("the program did not start:\n{}", daemon.program.log()),
+        }
+        waited += 1;
+    };
+    let all = descendants(daemon.program.id());
+    daemon.program.kill();
+    until_gone(&[sleeping]).await;
+    until_gone(&all).await;
+}

@@ -40,7 +40,14 @@ async fn site() -> (Stage, Home) {
     fs::write(home.path("accounts.yaml"), text).unwrap();
     stage.setup.extra = "include: [accounts.yaml]\n".into();
     home.configure(&stage.setup).unwrap();
+    make_state_directory(&home);
     (stage, home)
+}
+
+/// As the unit does: root alone does not know whose it will be.
+fn make_state_directory(home: &Home) {
+    fs::create_dir(home.state()).unwrap();
+    fs::set_permissions(home.state(), std::os::unix::fs::PermissionsExt::from_mode(0o700)).unwrap();
 }
 
 fn text(output: &Output) -> String {
@@ -328,6 +335,7 @@ async fn an_account_that_setup_made_proves_the_name_in_the_daemon() {
         extra: "include: [acme-dns.yaml]\n".into(),
     })
     .unwrap();
+    make_state_directory(&home);
     let included = format!(
         "dns: {{ zones: {{ {SERVICE}: {{ authorities: [\"{dns}\"] }} }} }}\n\
          providers:\n  accounts: {{ library: acme-dns, zones: [{SERVICE}], options: {{ server: \"{}\" }} }}\n",

@@ -7,6 +7,7 @@
 
 mod files;
 mod filter;
+mod guard;
 mod process;
 mod programs;
 mod rules;
@@ -37,6 +38,9 @@ pub fn confine(
 ) -> (Confinement, Option<Programs>) {
     let mut missing = process::limit(start.memory);
     let exec = start.exec && run == Run::Serve;
+    if exec {
+        missing.extend(guard::start().err());
+    }
     if exec && !start.cgroup {
         missing.extend(tasks::limit().err());
     }
