@@ -7,7 +7,7 @@ use rusqlite::Connection;
 use crate::store::StoreError;
 
 /// One script per version; a script that shipped never changes.
-const SCRIPTS: [&str; 1] = [include_str!("0001.sql")];
+const SCRIPTS: [&str; 2] = [include_str!("0001.sql"), include_str!("0002.sql")];
 
 /// Brings the schema up to date, each version in a transaction of its own.
 pub(super) fn run(connection: &mut Connection, path: &Path) -> Result<(), StoreError> {
