@@ -59,7 +59,9 @@ impl Publisher {
                 RecordRemoval::Failed { .. } => swept.failed += 1,
             }
         }
-        self.store.records_removed(instance.clone(), outcomes).await?;
+        self.store
+            .records_removed(instance.clone(), outcomes, now)
+            .await?;
         Ok(swept)
     }
 

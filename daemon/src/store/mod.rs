@@ -58,8 +58,14 @@ pub trait Store: std::fmt::Debug + Send + Sync {
     /// Every row that waits for removal.
     fn leftovers(&self) -> Answer<'_, Vec<Record>>;
 
-    /// Notes how removals went, and when the next one of `instance` is due.
-    fn records_removed(&self, instance: InstanceName, outcomes: Vec<(i64, RecordRemoval)>) -> Answer<'_, ()>;
+    /// Notes how removals went, and when the next one of `instance` is due. Whoever waits longest for room
+    /// where a record is gone is due at `now`.
+    fn records_removed(
+        &self,
+        instance: InstanceName,
+        outcomes: Vec<(i64, RecordRemoval)>,
+        now: Timestamp,
+    ) -> Answer<'_, ()>;
 
     /// Jobs of one kind due at `now`, earliest first, at most `limit`.
     fn due(&self, kind: JobKind, now: Timestamp, limit: usize) -> Answer<'_, Vec<Job>>;

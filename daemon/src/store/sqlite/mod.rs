@@ -142,9 +142,14 @@ impl Store for Sqlite {
         self.reader.run(records::leftovers).boxed()
     }
 
-    fn records_removed(&self, instance: InstanceName, outcomes: Vec<(i64, RecordRemoval)>) -> Answer<'_, ()> {
+    fn records_removed(
+        &self,
+        instance: InstanceName,
+        outcomes: Vec<(i64, RecordRemoval)>,
+        now: Timestamp,
+    ) -> Answer<'_, ()> {
         self.writer
-            .run(move |tx| records::removed(tx, &instance, &outcomes))
+            .run(move |tx| records::removed(tx, &instance, &outcomes, now))
             .boxed()
     }
 

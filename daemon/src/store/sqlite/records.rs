@@ -1,7 +1,7 @@
 //! The journal of challenge records.
 
 use jiff::Timestamp;
-use rusqlite::{Connection, Row, params};
+use rusqlite::{Connection, OptionalExtension as _, Row, params};
 
 use super::{
     jobs::{moment, schedule, schedule_by, unschedule},
@@ -46,49 +46,67 @@ pub(super) fn removals(
     )
 }
 
-/// Makes the rows of a certificate be exactly `plan`; others begin removal.
+/// Makes the wanted rows of a certificate be exactly `plan`; others begin removal.
+///
+/// Orders wait for room at a name in the order of these numbers. With some of its numbers older and some younger
+/// than another order's, each could wait for the other; so the rows of a plan are numbered together, anew when one
+/// of them is new or was on its way out. What the provider returned for them moves along.
 pub(super) fn plan(
     connection: &Connection,
     name: &CertificateName,
     plan: &[NewRecord],
     now: Timestamp,
 ) -> Result<()> {
-    let standing = of_certificate(connection, name)?;
-    for record in &standing {
-        let planned = plan.contains(&record.record);
-        if planned != (record.phase == RecordPhase::Wanted) {
-            connection
-                .prepare_cached(
-                    "UPDATE record SET removing = ?2, attempts = 0, retry_at = NULL WHERE id = ?1",
-                )?
-                .execute(params![record.id, !planned])?;
-        }
-        if !planned {
-            schedule_by(connection, JobKind::CleanUp, record.record.instance.as_str(), now)?;
-        }
-    }
-    for new in plan
-        .iter()
-        .filter(|new| !standing.iter().any(|record| record.record == **new))
-    {
+    let (wanted, leaving): (Vec<Record>, Vec<Record>) = of_certificate(connection, name)?
+        .into_iter()
+        .partition(|row| row.phase == RecordPhase::Wanted);
+    for row in wanted.iter().filter(|row| !plan.contains(&row.record)) {
         connection
-            .prepare_cached(
-                "INSERT INTO record (certificate, instance, owner, zone, value, identifier, challenge_name, token, \
-                 key_authorization, created_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
-            )?
-            .execute(params![
-                name.as_str(),
-                new.instance.as_str(),
-                new.owner.as_str(),
-                new.zone.as_str(),
-                new.value,
-                new.identifier.as_str(),
-                new.challenge_name.as_str(),
-                new.token,
-                new.key_authorization,
-                now.as_millisecond(),
-            ])?;
+            .prepare_cached("UPDATE record SET removing = 1 WHERE id = ?1")?
+            .execute([row.id])?;
+        schedule_by(connection, JobKind::CleanUp, row.record.instance.as_str(), now)?;
     }
+    if plan.iter().all(|new| wanted.iter().any(|row| row.record == *new)) {
+        return Ok(());
+    }
+    for new in plan {
+        let mut handle = "";
+        for row in wanted.iter().chain(&leaving).filter(|row| row.record == *new) {
+            connection
+                .prepare_cached("DELETE FROM record WHERE id = ?1")?
+                .execute([row.id])?;
+            handle = &row.handle;
+        }
+        insert(connection, name, new, handle, now)?;
+    }
+    Ok(())
+}
+
+fn insert(
+    connection: &Connection,
+    name: &CertificateName,
+    new: &NewRecord,
+    handle: &str,
+    now: Timestamp,
+) -> Result<()> {
+    connection
+        .prepare_cached(
+            "INSERT INTO record (certificate, instance, owner, zone, value, identifier, challenge_name, token, \
+             key_authorization, handle, created_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
+        )?
+        .execute(params![
+            name.as_str(),
+            new.instance.as_str(),
+            new.owner.as_str(),
+            new.zone.as_str(),
+            new.value,
+            new.identifier.as_str(),
+            new.challenge_name.as_str(),
+            new.token,
+            new.key_authorization,
+            handle,
+            now.as_millisecond(),
+        ])?;
     Ok(())
 }
 
@@ -104,14 +122,19 @@ pub(super) fn removed(
     connection: &Connection,
     instance: &InstanceName,
     outcomes: &[(i64, RecordRemoval)],
+    now: Timestamp,
 ) -> Result<()> {
     for (id, outcome) in outcomes {
         match outcome {
             RecordRemoval::Gone => {
-                // a new issuance may have planned the row again meanwhile: then it stays
-                connection
-                    .prepare_cached("DELETE FROM record WHERE id = ?1 AND removing")?
-                    .execute([id])?;
+                // none where the record was planned again meanwhile: it has another number then
+                let owner: Option<String> = connection
+                    .prepare_cached("DELETE FROM record WHERE id = ?1 AND removing RETURNING owner")?
+                    .query_row([id], |row| row.get(0))
+                    .optional()?;
+                if let Some(owner) = owner {
+                    call_next(connection, instance, &owner, now)?;
+                }
             }
             RecordRemoval::Failed { error, retry_at } => {
                 connection
@@ -139,6 +162,22 @@ pub(super) fn removed(
         }
         None => unschedule(connection, JobKind::CleanUp, instance.as_str()),
     }
+}
+
+/// Makes the order due that waits longest for room at `owner`. It is told by its state: one that may publish has no
+/// attempt planned for later, unless it gave way to another.
+fn call_next(connection: &Connection, instance: &InstanceName, owner: &str, now: Timestamp) -> Result<()> {
+    connection
+        .prepare_cached(
+            "UPDATE job SET due = ?3 WHERE kind = 'issue' AND subject = \
+             (SELECT record.certificate FROM record \
+             JOIN issuance ON issuance.certificate = record.certificate \
+             JOIN job AS waiting ON waiting.kind = 'issue' AND waiting.subject = record.certificate \
+             WHERE record.owner = ?2 AND record.instance = ?1 AND NOT record.removing \
+             AND issuance.state ->> 'state' = 'presented' AND waiting.due > ?3 ORDER BY record.id LIMIT 1)",
+        )?
+        .execute(params![instance.as_str(), owner, now.as_millisecond()])?;
+    Ok(())
 }
 
 fn select(connection: &Connection, condition: &str, values: &[&dyn rusqlite::ToSql]) -> Result<Vec<Record>> {

@@ -2,7 +2,7 @@ use jiff::Timestamp;
 
 use super::*;
 use crate::{
-    issuance::{Order, State},
+    issuance::{Order, Round, State},
     secret::Secret,
     store::{Issued, LastError, NewRecord, RecordPhase},
     types::FaultClass,
@@ -180,7 +180,7 @@ async fn a_row_leaves_the_journal_only_after_its_removal_was_confirmed() {
         retry_at,
     };
     store
-        .records_removed(dns.clone(), vec![(id, failed)])
+        .records_removed(dns.clone(), vec![(id, failed)], at(2))
         .await
         .unwrap();
     assert!(store.removals(dns.clone(), at(61)).await.unwrap().is_empty());
@@ -191,7 +191,7 @@ async fn a_row_leaves_the_journal_only_after_its_removal_was_confirmed() {
         retry_at: None,
     };
     store
-        .records_removed(dns.clone(), vec![(id, given_up)])
+        .records_removed(dns.clone(), vec![(id, given_up)], at(62))
         .await
         .unwrap();
     assert_eq!(store.leftovers().await.unwrap().len(), 1, "it stays visible");
@@ -205,7 +205,7 @@ async fn a_row_leaves_the_journal_only_after_its_removal_was_confirmed() {
     );
 
     store
-        .records_removed(dns.clone(), vec![(id, RecordRemoval::Gone)])
+        .records_removed(dns.clone(), vec![(id, RecordRemoval::Gone)], at(70))
         .await
         .unwrap();
     assert!(store.leftovers().await.unwrap().is_empty());
@@ -226,16 +226,109 @@ async fn a_record_that_is_wanted_again_is_not_forgotten_when_its_old_removal_end
         change
     };
     let id = store.apply(planned(at(1))).await.unwrap()[0].id;
+    store.records_published(vec![(id, "h".into())]).await.unwrap();
     let mut change = Change::of(name("a"), at(2));
     change.remove_records = true;
     store.apply(change).await.unwrap();
     let again = store.apply(planned(at(3))).await.unwrap();
-    assert_eq!((again[0].id, again[0].phase), (id, RecordPhase::Wanted));
+    assert_eq!((again.len(), again[0].phase), (1, RecordPhase::Wanted));
+    assert_eq!(again[0].handle, "h", "what the provider knows it by is kept");
     store
-        .records_removed(dns, vec![(id, RecordRemoval::Gone)])
+        .records_removed(dns, vec![(id, RecordRemoval::Gone)], at(70))
         .await
         .unwrap();
     assert_eq!(store.records(name("a")).await.unwrap().len(), 1);
+}
+
+/// Each order's numbers are all before or all after another's: they cannot wait for each other.
+#[tokio::test]
+async fn a_record_that_comes_back_stands_behind_those_that_came_meanwhile() {
+    let bench = Bench::new();
+    let store = bench.store();
+    let both = ["a", "b"].map(|one| (name(one), wanted(&["a.test"])));
+    store.adopt(both.to_vec(), at(0)).await.unwrap();
+    let plan = |certificate: &str, values: &[&str]| {
+        let mut change = Change::of(name(certificate), at(1));
+        change.plan = Some(values.iter().map(|value| record(value)).collect());
+        store.apply(change)
+    };
+    let ids = |rows: Vec<Record>| -> Vec<i64> { rows.iter().map(|row| row.id).collect() };
+    plan("a", &["a1"]).await.unwrap();
+    plan("a", &[]).await.unwrap();
+    let theirs = ids(plan("b", &["b1", "b2"]).await.unwrap());
+    let ours = ids(plan("a", &["a1", "a2"]).await.unwrap());
+    assert!(
+        ours.iter().all(|id| id > theirs.iter().max().unwrap()),
+        "{ours:?}"
+    );
+    // also where only one of a plan is new
+    let ours = ids(plan("b", &["b1", "b3"]).await.unwrap());
+    let wanted: Vec<i64> = ours.into_iter().filter(|id| *id != theirs[1]).collect();
+    assert!(
+        wanted.len() == 2 && wanted.iter().all(|id| *id > theirs[1] + 2),
+        "{wanted:?}"
+    );
+    // and an unchanged plan keeps its place
+    let again = ids(plan("b", &["b1", "b3"]).await.unwrap());
+    assert!(wanted.iter().all(|id| again.contains(id)), "{again:?}");
+}
+
+#[tokio::test]
+async fn the_order_that_waits_longest_is_called_when_a_record_is_gone() {
+    let bench = Bench::new();
+    let store = bench.store();
+    let all = ["holder", "failed", "first", "second"].map(|one| (name(one), wanted(&["a.test"])));
+    store.adopt(all.to_vec(), at(0)).await.unwrap();
+    let mut id = 0;
+    for (certificate, due, state) in [
+        (
+            "failed",
+            100,
+            State::Answered {
+                order: order(),
+                round: Vec::new(),
+            },
+        ),
+        ("holder", 0, State::Ordered { order: order() }),
+        ("first", 100, presented()),
+        ("second", 100, presented()),
+    ] {
+        let mut change = Change::of(name(certificate), at(1));
+        change.plan = Some(vec![record(certificate)]);
+        change.issuance = Some(Some((wanted(&["a.test"]), state)));
+        change.next_attempt = Some(Some(at(due)));
+        let rows = store.apply(change).await.unwrap();
+        if certificate == "holder" {
+            id = rows[0].id;
+        }
+    }
+    let mut change = Change::of(name("holder"), at(2));
+    change.remove_records = true;
+    change.next_attempt = Some(None);
+    store.apply(change).await.unwrap();
+    assert!(store.due(JobKind::Issue, at(3), 10).await.unwrap().is_empty());
+    let gone = vec![(id, RecordRemoval::Gone)];
+    store
+        .records_removed("dns".parse().unwrap(), gone, at(3))
+        .await
+        .unwrap();
+    let due = store.due(JobKind::Issue, at(3), 10).await.unwrap();
+    let due: Vec<_> = due.iter().map(|job| job.subject.as_str()).collect();
+    assert_eq!(
+        due,
+        ["first"],
+        "a back-off stays, and the others have their turn later"
+    );
+}
+
+fn presented() -> State {
+    State::Presented {
+        order: order(),
+        round: Round {
+            challenges: Vec::new(),
+            more: false,
+        },
+    }
 }
 
 #[tokio::test]
