@@ -18,6 +18,8 @@ enum IncludeProblem {
     WildcardDirectory(String),
     #[error("there is no file {}", .0.display())]
     Missing(PathBuf),
+    #[error("{} is no file", .0.display())]
+    NotAFile(PathBuf),
     #[error("the directory {} cannot be read: {error}", path.display())]
     Directory { path: PathBuf, error: io::Error },
     #[error("`{0}` names no file")]
@@ -31,7 +33,7 @@ enum IncludeProblem {
 impl Problem for IncludeProblem {
     fn help(&self) -> Option<String> {
         match self {
-            IncludeProblem::NoFile(_) => {
+            IncludeProblem::NoFile(_) | IncludeProblem::NotAFile(_) => {
                 Some("write a file or a pattern, such as `certificates.d/*.yaml`".into())
             }
             IncludeProblem::Missing(_) => {
@@ -87,10 +89,11 @@ fn one(base: &Path, pattern: &str) -> Result<Vec<PathBuf>, IncludeProblem> {
     }
     if !has_wildcard(name) {
         let file = base.join(pattern);
-        return if file.exists() {
-            Ok(vec![file])
-        } else {
-            Err(IncludeProblem::Missing(file))
+        return match file.metadata() {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Err(IncludeProblem::Missing(file)),
+            Ok(metadata) if !metadata.is_file() => Err(IncludeProblem::NotAFile(file)),
+            // one that cannot be looked at says why when it is read
+            Ok(_) | Err(_) => Ok(vec![file]),
         };
     }
     // "/*.yaml" splits into "" and a name, and is still absolute

@@ -168,6 +168,19 @@ proptest! {
 }
 
 #[test]
+fn an_included_directory_is_a_fault_of_the_line_that_names_it() {
+    let site = Site::new();
+    for pattern in [".", "..", "/"] {
+        let faults = site
+            .load(&format!("include: [ {pattern} ]\n"))
+            .expect_err("a fault");
+        let fault = faults.iter().next().expect("a fault");
+        assert_eq!(fault.path, "include[0]", "{faults}");
+        assert!(fault.place.excerpt.is_some(), "{faults}");
+    }
+}
+
+#[test]
 fn a_duplicate_is_found_at_every_level_with_both_lines() {
     let site = Site::new();
     let faults = site
