@@ -57,27 +57,33 @@ pub(super) fn adopt(
             due,
         };
         jobs::schedule(connection, &job)?;
+        // a generation may have been written, but not been switched to, when the certificate left
+        let deployment = one(connection, name)?.and_then(|row| row.deployment);
+        if let Some(due) = deployment.and_then(|state| state.due()) {
+            jobs::schedule_by(connection, JobKind::Deploy, name.as_str(), due)?;
+        }
     }
     for name in gone {
-        let name: CertificateName =
-            name.parse()
-                .map_err(|error: crate::types::IdError| Trouble::Damaged {
-                    what: "certificate",
-                    subject: name.clone(),
-                    reason: error.to_string(),
-                })?;
-        let key = name.as_str();
         connection
             .prepare_cached("UPDATE certificate SET configured = 0 WHERE name = ?1")?
-            .execute([key])?;
-        connection
-            .prepare_cached("DELETE FROM issuance WHERE certificate = ?1")?
-            .execute([key])?;
+            .execute([&name])?;
+        give_up(connection, &named(name)?, now)?;
+    }
+    for name in records::without_issuance(connection)? {
+        warn!(cert = %name, "challenge records without an order are removed");
         records::plan(connection, &name, &[], now)?;
-        jobs::unschedule(connection, JobKind::Issue, key)?;
-        jobs::unschedule(connection, JobKind::Deploy, key)?;
     }
     Ok(())
+}
+
+/// Ends whatever goes on for a certificate that is not configured.
+fn give_up(connection: &Connection, name: &CertificateName, now: Timestamp) -> Result<()> {
+    connection
+        .prepare_cached("DELETE FROM issuance WHERE certificate = ?1")?
+        .execute([name.as_str()])?;
+    records::plan(connection, name, &[], now)?;
+    jobs::unschedule(connection, JobKind::Issue, name.as_str())?;
+    jobs::unschedule(connection, JobKind::Deploy, name.as_str())
 }
 
 const COLUMNS: &str = "name, configured, wanted, issued, failures, last_error, deployment, \
@@ -130,6 +136,10 @@ pub(super) fn issuance(connection: &Connection, name: &CertificateName) -> Resul
 pub(super) fn apply(connection: &Connection, change: &Change) -> Result<Vec<Record>> {
     let name = &change.certificate;
     let key = name.as_str();
+    let standing: Option<(String, bool)> = connection
+        .prepare_cached("SELECT wanted, configured FROM certificate WHERE name = ?1")?
+        .query_row([key], |row| Ok((row.get(0)?, row.get(1)?)))
+        .optional()?;
     match &change.issuance {
         None => {}
         Some(None) => {
@@ -171,7 +181,23 @@ pub(super) fn apply(connection: &Connection, change: &Change) -> Result<Vec<Reco
         put(connection, JobKind::Deploy, key, *due)?;
     }
     if let Some(due) = change.next_attempt {
+        // the configuration may have changed under the work: what it asks for now is due now, and not at a moment
+        // that was planned for what it asked for before
+        let worked_for = match (&change.issuance, &change.issued) {
+            (Some(Some((wanted, _))), _) => Some(json(name, "issuance", wanted)?),
+            (_, Some(issued)) => Some(json(name, "certificate", &issued.wanted)?),
+            _ => None,
+        };
+        let changed = match (&standing, worked_for) {
+            (Some((wanted, _)), Some(worked_for)) => *wanted != worked_for,
+            _ => false,
+        };
+        let due = if changed { Some(change.now) } else { due };
         put(connection, JobKind::Issue, key, due)?;
+    }
+    if let Some((_, false)) = standing {
+        // it left the configuration under the work: nothing would take up again what is begun here
+        give_up(connection, name, change.now)?;
     }
     records::of_certificate(connection, name)
 }
@@ -230,14 +256,17 @@ fn read(row: &Row<'_>) -> Result<CertificateRow> {
         }),
         issuance: row.get(7)?,
         next_attempt: row.get::<_, Option<i64>>(8)?.map(moment),
-        name: name
-            .parse()
-            .map_err(|error: crate::types::IdError| Trouble::Damaged {
-                what,
-                subject: name,
-                reason: error.to_string(),
-            })?,
+        name: named(name)?,
     })
+}
+
+pub(super) fn named(text: String) -> Result<CertificateName> {
+    text.parse()
+        .map_err(|error: crate::types::IdError| Trouble::Damaged {
+            what: "certificate",
+            subject: text,
+            reason: error.to_string(),
+        })
 }
 
 fn lenient<T: DeserializeOwned>(subject: &str, what: &'static str, text: &str) -> Option<T> {

@@ -4,6 +4,7 @@ use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension as _, Row, params};
 
 use super::{
+    certificates::named,
     jobs::{moment, schedule, schedule_by, unschedule},
     lanes::{Result, Trouble},
 };
@@ -44,6 +45,18 @@ pub(super) fn removals(
         "removing AND instance = ?1 AND (attempts = 0 OR retry_at <= ?2) ORDER BY id",
         params![instance.as_str(), now.as_millisecond()],
     )
+}
+
+/// Certificates with records that may be published although no issuance knows of them.
+pub(super) fn without_issuance(connection: &Connection) -> Result<Vec<CertificateName>> {
+    let names: Vec<String> = connection
+        .prepare_cached(
+            "SELECT DISTINCT certificate FROM record WHERE NOT removing \
+             AND certificate NOT IN (SELECT certificate FROM issuance)",
+        )?
+        .query_map([], |row| row.get(0))?
+        .collect::<rusqlite::Result<_>>()?;
+    names.into_iter().map(named).collect()
 }
 
 /// Makes the wanted rows of a certificate be exactly `plan`; others begin removal.

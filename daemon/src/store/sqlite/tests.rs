@@ -2,6 +2,7 @@ use jiff::Timestamp;
 
 use super::*;
 use crate::{
+    deployment,
     issuance::{Order, Round, State},
     secret::Secret,
     store::{Issued, LastError, NewRecord, RecordPhase},
@@ -352,6 +353,73 @@ async fn what_left_the_configuration_gives_its_records_up() {
 }
 
 #[tokio::test]
+async fn work_on_what_left_the_configuration_leaves_nothing_behind() {
+    let bench = Bench::new();
+    let store = bench.store();
+    store
+        .adopt(vec![(name("a"), wanted(&["a.test"]))], at(0))
+        .await
+        .unwrap();
+    store.adopt(vec![], at(1)).await.unwrap();
+    // its worker goes on for a moment
+    let mut change = Change::of(name("a"), at(2));
+    change.plan = Some(vec![record("one")]);
+    change.issuance = Some(Some((wanted(&["a.test"]), presented())));
+    change.next_attempt = Some(Some(at(3)));
+    let rows = store.apply(change).await.unwrap();
+    assert!(
+        rows.iter().all(|row| row.phase == RecordPhase::Removing),
+        "{rows:?}"
+    );
+    assert!(store.issuance(name("a")).await.unwrap().is_none());
+    assert!(store.due(JobKind::Issue, at(9), 10).await.unwrap().is_empty());
+    assert_eq!(store.due(JobKind::CleanUp, at(9), 10).await.unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn what_the_configuration_asks_for_since_is_due_when_the_work_before_ends() {
+    let bench = Bench::new();
+    let store = bench.store();
+    let (before, since) = (wanted(&["a.test"]), wanted(&["a.test", "b.test"]));
+    store
+        .adopt(vec![(name("a"), before.clone())], at(0))
+        .await
+        .unwrap();
+    store.adopt(vec![(name("a"), since)], at(1)).await.unwrap();
+    let mut change = Change::of(name("a"), at(2));
+    change.issuance = Some(None);
+    change.issued = Some(issued_for(before));
+    change.next_attempt = Some(Some(at(6000)));
+    store.apply(change).await.unwrap();
+    assert_eq!(store.due(JobKind::Issue, at(2), 10).await.unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn a_record_that_no_issuance_knows_of_is_removed() {
+    let bench = Bench::new();
+    let store = bench.store();
+    let all = vec![(name("a"), wanted(&["a.test"]))];
+    store.adopt(all.clone(), at(0)).await.unwrap();
+    let mut change = Change::of(name("a"), at(1));
+    change.plan = Some(vec![record("one")]);
+    store.apply(change).await.unwrap();
+    store.adopt(all, at(2)).await.unwrap();
+    assert_eq!(store.leftovers().await.unwrap().len(), 1);
+    assert_eq!(store.due(JobKind::CleanUp, at(2), 10).await.unwrap().len(), 1);
+}
+
+fn issued_for(wanted: Wanted) -> Issued {
+    Issued {
+        wanted,
+        serial: "01".into(),
+        not_before: at(0),
+        not_after: at(9000),
+        generation: 1,
+        renew_at: at(6000),
+    }
+}
+
+#[tokio::test]
 async fn a_record_that_two_issuances_want_is_known_to_be_shared() {
     let bench = Bench::new();
     let store = bench.store();
@@ -412,20 +480,25 @@ async fn one_certificate_that_comes_back_keeps_its_plan() {
         .await
         .unwrap();
     let mut change = Change::of(name("a"), at(1));
-    change.issued = Some(Issued {
-        wanted: wanted(&["a.test"]),
-        serial: "01".into(),
-        not_before: at(0),
-        not_after: at(9000),
+    change.issued = Some(issued_for(wanted(&["a.test"])));
+    let written = deployment::State::Stored {
         generation: 1,
-        renew_at: at(6000),
-    });
+        due: at(1),
+        failure: None,
+    };
+    change.deployment = Some((written, Some(at(1))));
     store.apply(change).await.unwrap();
     store.adopt(vec![], at(2)).await.unwrap();
+    assert!(store.due(JobKind::Deploy, at(2), 10).await.unwrap().is_empty());
     store
         .adopt(vec![(name("a"), wanted(&["a.test"]))], at(3))
         .await
         .unwrap();
+    assert_eq!(
+        store.due(JobKind::Deploy, at(3), 10).await.unwrap().len(),
+        1,
+        "its generation is not live yet"
+    );
     assert!(store.due(JobKind::Issue, at(5999), 10).await.unwrap().is_empty());
     assert_eq!(store.due(JobKind::Issue, at(6000), 10).await.unwrap().len(), 1);
 }
