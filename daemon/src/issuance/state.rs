@@ -3,9 +3,11 @@ use serde::{Deserialize, Serialize};
 
 use crate::types::{AuthorizationUrl, ChallengeUrl, DnsName, FinalizeUrl, OrderUrl};
 
-/// Version of the stored form of [`State`]. A change that an older daemon
-/// cannot read raises it; the store then migrates.
-pub const STATE_VERSION: u32 = 1;
+/// Version of the stored form of [`State`]. A change that an older daemon cannot read raises it, so that such a
+/// daemon refuses the state with a clear word. This one reads every version up to its own.
+///
+/// 1: all challenges of an order were met at once, and the states said nothing of rounds.
+pub const STATE_VERSION: u32 = 2;
 
 /// Where an issuance stands. Each state carries what its next step needs, so
 /// that a killed daemon goes on with the same order and the same key.
@@ -23,14 +25,16 @@ pub enum State {
     Presented {
         /// The order.
         order: Order,
-        /// What the CA wants to see.
+        /// What the CA wants to see. None from version 1: it is read again before anything is done.
+        #[serde(default)]
         round: Round,
     },
     /// Every authoritative server showed every record.
     Visible {
         /// The order.
         order: Order,
-        /// What the CA wants to see.
+        /// What the CA wants to see. None from version 1: it is read again before anything is done.
+        #[serde(default)]
         round: Round,
     },
     /// The CA was told to look.
@@ -38,7 +42,8 @@ pub enum State {
         /// The order.
         order: Order,
         /// What the CA looks at now, when more is to be proved afterwards; empty
-        /// in the last round, which makes the order ready.
+        /// in the last round, which makes the order ready, as every round of version 1 did.
+        #[serde(default)]
         round: Vec<AuthorizationUrl>,
     },
     /// The CA is satisfied with every name.
@@ -83,7 +88,7 @@ pub struct Order {
 /// Challenges that are met at once: all that are open, unless a name cannot hold
 /// the values of all. Then one round follows the other, and each begins when the
 /// records of the one before are on their way out.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Round {
     /// Empty only when everything is proved.
     pub challenges: Vec<Challenge>,

@@ -225,6 +225,44 @@ fn states_are_read_back_as_written() {
     }
 }
 
+/// A change of these files asks for another version, beside whose file they stay.
+#[test]
+fn the_stored_form_is_that_of_its_version() {
+    assert_eq!(STATE_VERSION, 2);
+    let written: Vec<String> = every_state()
+        .iter()
+        .map(|state| serde_json::to_string(state).unwrap())
+        .collect();
+    let golden: Vec<&str> = include_str!("golden/v2.jsonl").lines().collect();
+    assert_eq!(written, golden);
+}
+
+#[test]
+fn a_state_of_version_1_goes_on_with_its_order_and_its_key() {
+    for text in include_str!("golden/v1.jsonl").lines() {
+        let before: serde_json::Value = serde_json::from_str(text).unwrap();
+        let state: State = serde_json::from_str(text).unwrap_or_else(|error| panic!("{text}: {error}"));
+        assert_eq!(before["state"], state.as_str());
+        assert_eq!(state.order().is_some(), before["order"].is_object());
+        if let Some(ours) = state.order() {
+            assert_eq!(*ours, order());
+        }
+        let resumed = resume(state, Timestamp::UNIX_EPOCH);
+        let first = match before["state"].as_str().unwrap() {
+            "due" => Next::Do(Action::PlaceOrder),
+            // what version 1 knew of challenges is not enough, and is not used
+            "ordered" | "presented" | "visible" => Next::Do(Action::ReadAuthorizations),
+            "answered" => Next::Do(Action::AwaitReady),
+            "ready" => Next::Do(Action::MakeKey),
+            "finalizing" => Next::Do(Action::Finalize { resumed: true }),
+            "issued" => Next::Do(Action::Write),
+            "stored" => Next::Done,
+            other => panic!("{other}"),
+        };
+        assert_eq!((resumed.records, resumed.next), (Records::Keep, first), "{text}");
+    }
+}
+
 proptest! {
     /// Whatever fails and however often: never a second key while the first may
     /// be certified, never records without an order, and success still ends it.

@@ -119,11 +119,11 @@ pub(super) fn issuance(connection: &Connection, name: &CertificateName) -> Resul
     let Some((version, wanted, state, key)) = row else {
         return Ok(None);
     };
-    if version != STATE_VERSION {
+    if version > STATE_VERSION {
         return Err(Trouble::Damaged {
             what: "issuance",
             subject: name.to_string(),
-            reason: format!("it has version {version}, this dns01d knows {STATE_VERSION}"),
+            reason: format!("it has version {version}, this dns01d knows up to {STATE_VERSION}"),
         });
     }
     Ok(Some(Issuance {

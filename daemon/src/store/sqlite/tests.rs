@@ -578,6 +578,41 @@ async fn plugin_state_is_kept_per_instance() {
     assert_eq!(store.plugin_state(a, "k".into()).await.unwrap(), None);
 }
 
+#[tokio::test]
+async fn an_issuance_of_an_older_version_is_read_and_one_of_a_newer_is_refused() {
+    let mut bench = Bench::new();
+    let a = vec![(name("a"), wanted(&["a.test"]))];
+    bench.store().adopt(a, at(0)).await.unwrap();
+    let mut change = Change::of(name("a"), at(1));
+    change.issuance = Some(Some((wanted(&["a.test"]), State::Due)));
+    bench.store().apply(change).await.unwrap();
+    let answered = include_str!("../../issuance/golden/v1.jsonl")
+        .lines()
+        .nth(4)
+        .unwrap();
+    for (version, state) in [(1, answered), (99, answered)] {
+        bench.store = None;
+        let connection = Connection::open(bench.directory.path().join("state.db")).unwrap();
+        let sql = "UPDATE issuance SET version = ?1, state = ?2";
+        assert_eq!(
+            connection
+                .execute(sql, rusqlite::params![version, state])
+                .unwrap(),
+            1
+        );
+        drop(connection);
+        bench.reopen();
+        match bench.store().issuance(name("a")).await {
+            Ok(issuance) => assert_eq!((version, issuance.unwrap().state.as_str()), (1, "answered")),
+            Err(error) => {
+                let text =
+                    "the stored issuance of `a` cannot be read: it has version 99, this dns01d knows up to 2";
+                assert_eq!((version, error.to_string().as_str()), (99, text));
+            }
+        }
+    }
+}
+
 /// Not a timed test: a reminder of what one flush carries.
 #[tokio::test]
 async fn changes_that_queue_up_share_a_flush() {
