@@ -62,6 +62,7 @@ impl Publisher {
         self.store
             .records_removed(instance.clone(), outcomes, now)
             .await?;
+        self.owners.gone.notify_waiters();
         Ok(swept)
     }
 

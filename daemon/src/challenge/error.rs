@@ -45,6 +45,14 @@ pub enum ChallengeError {
         /// What it said.
         failure: plugin::Failure,
     },
+    /// The records were taken out of the journal before they were published.
+    #[error(
+        "the record at `{owner}` is no longer wanted: the configuration changed while it was to be published"
+    )]
+    Withdrawn {
+        /// Where it would have stood.
+        owner: DnsName,
+    },
     /// The name holds fewer values than are wanted there.
     #[error(
         "`{owner}` holds {limit} value(s) at a time through provider `{instance}`, and {}",
@@ -57,7 +65,7 @@ pub enum ChallengeError {
         owner: DnsName,
         /// How many values it holds.
         limit: u32,
-        /// Certificates whose records stand there.
+        /// Certificates whose records come first; none when no wait helps.
         holders: Vec<String>,
     },
     /// Not every server showed the records in time.
@@ -69,6 +77,11 @@ pub enum ChallengeError {
 }
 
 impl ChallengeError {
+    /// Whether it is only the turn of others: nothing failed then.
+    pub fn is_turn_of_others(&self) -> bool {
+        matches!(self, ChallengeError::NoRoom { holders, .. } if !holders.is_empty())
+    }
+
     /// For the schedule.
     pub fn fault(&self) -> Fault {
         let class = match self {
@@ -92,9 +105,10 @@ impl ChallengeError {
                     ..failure.fault()
                 };
             }
-            ChallengeError::NoRoom { .. } | ChallengeError::NotVisible(_) | ChallengeError::Store(_) => {
-                FaultClass::Transient
-            }
+            ChallengeError::NoRoom { .. }
+            | ChallengeError::Withdrawn { .. }
+            | ChallengeError::NotVisible(_)
+            | ChallengeError::Store(_) => FaultClass::Transient,
         };
         Fault {
             class,
@@ -109,7 +123,7 @@ fn held(holders: &[String]) -> String {
     match holders {
         [] => "more are wanted at once".to_owned(),
         holders => format!(
-            "those of {} have not gone for ten minutes: see `dns01d status` for records that should be gone",
+            "those of {} come first: `dns01d status` shows records that should be gone",
             holders.join(", ")
         ),
     }

@@ -10,11 +10,14 @@ mod room;
 mod round;
 mod route;
 mod sync;
+#[cfg(test)]
+mod tests;
 
 pub use clean_up::{CLEAN_UP_TRIES, Swept};
 pub use error::ChallengeError;
 pub use options::Route;
 pub use owner_locks::OwnerLocks;
 pub use preparation::{Prepared, Task};
-pub use publisher::{CHALLENGE_TTL, Publisher};
+pub use publisher::{CHALLENGE_TTL, Patience, Publisher};
+pub use room::ROOM_PATIENCE;
 pub use route::Routes;

@@ -25,6 +25,28 @@ pub const CHALLENGE_TTL: u32 = 60;
 /// Longest call into a provider; `call-timeout` of the provider may say less or as much.
 pub(super) const CALL_TIMEOUT: Duration = Duration::from_secs(600);
 
+/// How long a publication may take.
+#[derive(Clone, Copy, Debug)]
+pub struct Patience {
+    /// For room at a name; one look is always taken.
+    pub room: Instant,
+    /// For the whole: the CA forgets the order then.
+    pub end: Instant,
+}
+
+impl Patience {
+    /// For a call that begins now.
+    fn left(self) -> Duration {
+        self.end
+            .saturating_duration_since(Instant::now())
+            .min(CALL_TIMEOUT)
+    }
+}
+
+/// A provider that names a longer time to spread is not believed: a worker waits for it, and an operator whose
+/// servers are that slow can say so.
+const LONGEST_HINT: Duration = Duration::from_secs(3600);
+
 /// Publishes challenge records, sees that they are visible, and removes them.
 #[derive(Debug)]
 pub struct Publisher {
@@ -112,51 +134,113 @@ impl Publisher {
     /// Hands journalled records to their providers; returns when all accepted.
     ///
     /// # Errors
-    /// The first failure; other records may have been published, and the journal knows them all.
-    pub async fn publish(&self, records: &[Record]) -> Result<(), ChallengeError> {
+    /// The first failure; other records may have been published, and the journal knows them all. Nothing was
+    /// published after [`ChallengeError::NoRoom`] and [`ChallengeError::Withdrawn`].
+    pub async fn publish(&self, records: &[Record], patience: Patience) -> Result<(), ChallengeError> {
         let wanted: Vec<&Record> = records
             .iter()
             .filter(|record| record.phase == RecordPhase::Wanted)
             .collect();
         let groups = by_instance(&wanted);
         let ttls = groups.iter().map(|(instance, records)| async move {
-            let info = self.info(instance, CALL_TIMEOUT).await?;
-            if let Some(limit) = info.value_limit() {
-                self.await_room(instance, records, limit).await?;
-            }
+            let info = self.await_turn(instance, records, patience).await?;
             Ok::<_, ChallengeError>(CHALLENGE_TTL.max(info.min_ttl))
         });
         let ttls = try_join_all(ttls).await?;
         let _owners = self.owners.hold(owners(&wanted)).await;
+        self.still_wanted(&wanted).await?;
         let calls = groups
             .into_iter()
             .zip(ttls)
-            .map(|((instance, records), ttl)| async move {
-                let client = self.client(instance)?;
-                let wire: Vec<PluginRecord> = records.iter().map(|record| to_plugin(record, ttl)).collect();
-                let outcomes =
-                    client
-                        .present(&wire, CALL_TIMEOUT)
-                        .await
-                        .map_err(|source| ChallengeError::Call {
-                            instance: instance.clone(),
-                            source,
-                        })?;
-                handles(instance, &records, outcomes)
-            });
+            .map(|((instance, records), ttl)| self.present(instance, records, ttl, patience));
         // all of them, also after a failure: what was accepted has a handle to keep
         let mut kept = Vec::new();
         let mut failure = None;
-        for result in join_all(calls).await {
-            match result {
-                Ok(handles) => kept.extend(handles),
-                Err(error) => failure = failure.or(Some(error)),
-            }
+        for (handles, error) in join_all(calls).await {
+            kept.extend(handles);
+            failure = failure.or(error);
         }
         if !kept.is_empty() {
             self.store.records_published(kept).await?;
         }
         failure.map_or(Ok(()), Err)
+    }
+
+    /// Whether [`Publisher::publish`] would not wait for others.
+    ///
+    /// # Errors
+    /// When the journal or a provider does not answer.
+    pub async fn is_turn_of(&self, records: &[Record]) -> Result<bool, ChallengeError> {
+        let wanted: Vec<&Record> = records
+            .iter()
+            .filter(|record| record.phase == RecordPhase::Wanted)
+            .collect();
+        let patience = Patience {
+            room: Instant::now(),
+            end: Instant::now() + CALL_TIMEOUT,
+        };
+        for (instance, records) in by_instance(&wanted) {
+            match self.await_turn(instance, &records, patience).await {
+                Ok(_) => {}
+                Err(error) if error.is_turn_of_others() => return Ok(false),
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(true)
+    }
+
+    async fn await_turn(
+        &self,
+        instance: &InstanceName,
+        records: &[&Record],
+        patience: Patience,
+    ) -> Result<InstanceInfo, ChallengeError> {
+        let info = self.info(instance, patience.left()).await?;
+        if let Some(limit) = info.value_limit() {
+            self.await_room(instance, records, limit, patience.room).await?;
+        }
+        Ok(info)
+    }
+
+    /// Once more under the locks: a reload may have taken the records back, and what is published after their
+    /// removal would stand for ever.
+    async fn still_wanted(&self, wanted: &[&Record]) -> Result<(), ChallengeError> {
+        let Some(first) = wanted.first() else {
+            return Ok(());
+        };
+        let rows = self.store.records(first.certificate.clone()).await?;
+        let stands = |record: &Record| {
+            rows.iter()
+                .any(|row| row.id == record.id && row.phase == RecordPhase::Wanted)
+        };
+        match wanted.iter().find(|record| !stands(record)) {
+            Some(record) => Err(ChallengeError::Withdrawn {
+                owner: record.record.owner.clone(),
+            }),
+            None => Ok(()),
+        }
+    }
+
+    /// What one provider returned for the records that it took, and why it did not take all.
+    async fn present(
+        &self,
+        instance: &InstanceName,
+        records: Vec<&Record>,
+        ttl: u32,
+        patience: Patience,
+    ) -> (Vec<(i64, String)>, Option<ChallengeError>) {
+        let client = match self.client(instance) {
+            Ok(client) => client,
+            Err(error) => return (Vec::new(), Some(error)),
+        };
+        let wire: Vec<PluginRecord> = records.iter().map(|record| to_plugin(record, ttl)).collect();
+        match client.present(&wire, patience.left()).await {
+            Ok(outcomes) => handles(instance, &records, outcomes),
+            Err(source) => {
+                let instance = instance.clone();
+                (Vec::new(), Some(ChallengeError::Call { instance, source }))
+            }
+        }
     }
 
     /// Waits until every authoritative server shows every record, and until the providers that
@@ -198,11 +282,11 @@ impl Publisher {
         Ok(report)
     }
 
-    /// How long these records may take to spread, as their providers know it.
+    /// How long these records may take to spread, as their providers know it; an hour at most.
     pub async fn typical_worst_case(&self, records: &[Record]) -> Duration {
         let hints = self.hints(records).await;
         let longest = hints.iter().map(|info| info.propagation_timeout_ms).max();
-        Duration::from_millis(longest.unwrap_or_default())
+        Duration::from_millis(longest.unwrap_or_default()).min(LONGEST_HINT)
     }
 
     /// Of the instances that published; a hint that cannot be had is none.
@@ -297,12 +381,14 @@ pub(super) fn unpublished(row: &NewRecord, ttl: u32) -> PluginRecord {
     }
 }
 
+/// Handles to keep of what was accepted, also when other records of the call were not.
 fn handles(
     instance: &InstanceName,
     records: &[&Record],
     outcomes: Vec<RecordOutcome>,
-) -> Result<Vec<(i64, String)>, ChallengeError> {
+) -> (Vec<(i64, String)>, Option<ChallengeError>) {
     let mut kept = Vec::new();
+    let mut refused = None;
     for (record, outcome) in records.iter().zip(outcomes) {
         match outcome {
             Ok(done) => {
@@ -311,7 +397,7 @@ fn handles(
                 }
             }
             Err(failure) => {
-                return Err(ChallengeError::Record {
+                refused.get_or_insert_with(|| ChallengeError::Record {
                     instance: instance.clone(),
                     owner: record.record.owner.clone(),
                     failure,
@@ -319,5 +405,5 @@ fn handles(
             }
         }
     }
-    Ok(kept)
+    (kept, refused)
 }

@@ -2,10 +2,11 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
+    pin::pin,
     time::Duration,
 };
 
-use tokio::time::{Instant, sleep};
+use tokio::time::{Instant, timeout_at};
 
 use super::{CLEAN_UP_TRIES, ChallengeError, Publisher};
 use crate::{
@@ -13,46 +14,58 @@ use crate::{
     types::{DnsName, InstanceName},
 };
 
-/// Another order holds the name while its record spreads and the CA looks: minutes. What takes longer
-/// is tried again later.
-const PATIENCE: Duration = Duration::from_secs(600);
-/// A look is a read of the store; a removal takes an answer of the provider.
-const LOOK: Duration = Duration::from_millis(100);
+/// Another order holds the name while its record spreads and the CA looks. What takes longer waits outside of the
+/// engine, which has other orders to work on. Counted from the moment when the records entered the journal, so that
+/// an order which comes back does not wait a second time.
+pub const ROOM_PATIENCE: Duration = Duration::from_secs(10);
+/// Whoever takes records away tells; a look between is for rows that only moved back in the line.
+const LOOK: Duration = Duration::from_secs(1);
 
 impl Publisher {
     /// Waits until each name of `records` has room for their values beside those that were entered into the
     /// journal before them. First come, first served: orders never wait for each other in a circle.
     ///
     /// # Errors
-    /// [`ChallengeError::NoRoom`] after ten minutes, or at once where no wait helps.
+    /// [`ChallengeError::NoRoom`] at `deadline`, or at once where no wait helps.
     pub(super) async fn await_room(
         &self,
         instance: &InstanceName,
         records: &[&Record],
         limit: u32,
+        deadline: Instant,
     ) -> Result<(), ChallengeError> {
         let mut places: BTreeMap<&DnsName, Vec<&Record>> = BTreeMap::new();
         for record in records {
             places.entry(&record.record.owner).or_default().push(record);
         }
-        let deadline = Instant::now() + PATIENCE;
         for (owner, ours) in places {
             loop {
+                // before the look, so that nothing goes unseen between the two
+                let mut gone = pin!(self.owners.gone.notified());
+                gone.as_mut().enable();
                 let rows = self.store.records_at(instance.clone(), owner.clone()).await?;
                 let standing = standing_before(&rows, &ours);
                 let wanted: BTreeSet<&str> = ours.iter().map(|row| row.record.value.as_str()).collect();
                 if standing.len() + wanted.len() <= limit as usize {
                     break;
                 }
-                if wanted.len() > limit as usize || Instant::now() >= deadline {
+                let hopeless = wanted.len() > limit as usize;
+                if hopeless || Instant::now() >= deadline {
+                    let holders: BTreeSet<String> =
+                        standing.values().map(|row| row.certificate.to_string()).collect();
                     return Err(ChallengeError::NoRoom {
                         instance: instance.clone(),
                         owner: owner.clone(),
                         limit,
-                        holders: standing.values().map(|row| row.certificate.to_string()).collect(),
+                        holders: if hopeless {
+                            Vec::new()
+                        } else {
+                            holders.into_iter().collect()
+                        },
                     });
                 }
-                sleep(LOOK).await;
+                // either way there is another look
+                let _ = timeout_at(deadline.min(Instant::now() + LOOK), gone).await;
             }
         }
         Ok(())

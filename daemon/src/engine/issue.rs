@@ -1,5 +1,7 @@
 //! The worker of one issuance: makes each state durable, then acts on it.
 
+use std::time::Duration;
+
 use jiff::Timestamp;
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
@@ -7,16 +9,23 @@ use tracing::{error, info, warn};
 use super::{
     Certificate, Engine, Outcome, Progress, Stage, World, fault,
     perform::{Performed, Performer},
+    queue::until,
 };
 use crate::{
+    challenge::ROOM_PATIENCE,
     deployment,
     issuance::{self, Next, Records, State, Transition},
     pki::Chain,
     schedule::{next_attempt, renewal_moment},
     secret::Secret,
-    store::{Change, Issued, LastError, NewRecord, Record, StoreError},
+    store::{Change, Issued, Job, JobKind, LastError, NewRecord, Record, StoreError},
     types::{CertificateName, Fault},
 };
+
+/// Longest time after which an order that waits for its turn looks by itself whether it has come.
+const LONGEST_LINE: Duration = Duration::from_secs(300);
+/// A turn of another order takes minutes: what lasts longer than this is shown as a trouble.
+const LONG_LINE: Duration = Duration::from_secs(600);
 
 /// Tells whoever watches, and the log.
 pub(super) struct Say<'a> {
@@ -105,11 +114,18 @@ pub(super) async fn run(
         let action = match next {
             Next::Do(action) => action,
             Next::Wait(fault) => return worker.fail(state, records, fault).await,
+            Next::GiveWay(fault) => return worker.give_way(world, &state, fault).await,
             Next::Done => return worker.done(&state).await,
         };
         worker
             .keep(&state, records, std::mem::take(&mut plan), made_key.take())
             .await?;
+        if !engine.world().certificates.contains_key(name) {
+            let text = "the certificate left the configuration: its order is given up".to_owned();
+            info!(cert = %name, state = state.as_str(), "{text}");
+            worker.say.send(Stage::End, text, Some(Outcome::Failed));
+            return Ok(());
+        }
         let performed = tokio::select! {
             biased;
             () = stop.cancelled() => {
@@ -194,7 +210,8 @@ impl Worker<'_> {
     async fn apply(&mut self, change: Change, state: &State, records: Records) -> Result<(), StoreError> {
         self.records = self.engine.store.apply(change).await?;
         self.durable = Some(state.clone());
-        if records == Records::Remove {
+        // a plan too may send records away
+        if records != Records::Keep {
             self.engine.wake();
         }
         Ok(())
@@ -227,6 +244,44 @@ impl Worker<'_> {
         change.next_attempt = Some(Some(next));
         self.apply(change, &state, records).await?;
         self.say.send(Stage::End, text, Some(Outcome::Failed));
+        Ok(())
+    }
+
+    /// Leaves the engine to others while the order waits for them. It is called when a record of theirs is gone,
+    /// and otherwise looks again by itself: after as long as it has waited, within bounds.
+    async fn give_way(&mut self, world: &World, state: &State, fault: Fault) -> Result<(), StoreError> {
+        let name = &self.certificate.name;
+        let now = self.engine.clock.now();
+        let entered = self.records.iter().map(|record| record.created_at).max();
+        let waited = entered.map_or(Duration::ZERO, |entered| until(entered, now));
+        let wait = waited.clamp(ROOM_PATIENCE, LONGEST_LINE);
+        let next = whole_second(now.checked_add(wait).unwrap_or(Timestamp::MAX));
+        let mut change = Change::of(name.clone(), now);
+        change.next_attempt = Some(Some(next));
+        if waited < LONG_LINE {
+            info!(cert = %name, look_at = %next, reason = fault.text, "order waits for its turn");
+        } else {
+            warn!(cert = %name, look_at = %next, reason = fault.text, "order waits long for its turn");
+            // for `status` to show; it is no failure, and is not counted as one
+            let last = LastError {
+                at: now,
+                class: fault.class,
+                state: state.as_str().to_owned(),
+                text: fault.text.clone(),
+            };
+            change.failure = Some((self.failures, Some(last)));
+        }
+        self.engine.store.apply(change).await?;
+        self.say.send(Stage::Publish, fault.text, None);
+        // a record that went before the line above was durable called nobody
+        if world.publisher.is_turn_of(&self.records).await.unwrap_or(false) {
+            let job = Job {
+                kind: JobKind::Issue,
+                subject: name.to_string(),
+                due: now,
+            };
+            self.engine.store.schedule(job).await?;
+        }
         Ok(())
     }
 

@@ -1,15 +1,19 @@
 //! Actions of an issuance: each asks one service and answers with an event.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 
 use futures_util::future::try_join_all;
 use jiff::{SignedDuration, Timestamp};
 use tokio::{task::spawn_blocking, time::Instant};
 use tracing::debug;
 
-use super::{Authority, Certificate, Stage, World, fault, issue::Say};
+use super::{Authority, Certificate, Stage, World, fault, issue::Say, queue::until};
 use crate::{
     acme::{self, Account, AuthorizationStatus, ChallengeKind, ChallengeStatus, OrderStatus},
+    challenge::{Patience, ROOM_PATIENCE},
     clock::Clock,
     dns,
     issuance::{Action, Challenge, Event, Failure, Order, Scope, State},
@@ -17,7 +21,7 @@ use crate::{
     pki::{self, Chain, PrivateKey},
     secret::Secret,
     store::{NewRecord, Record},
-    types::{AuthorizationUrl, Fault, Identifier},
+    types::{AuthorizationUrl, Fault, FaultClass, Identifier},
 };
 
 /// How long an order may take at a CA that names no `expires`: Let's Encrypt's
@@ -73,7 +77,9 @@ impl Performer<'_> {
                 Some(order) => self.read_authorizations(order).await,
                 None => Err(misplaced(action, state)),
             },
-            (Action::Publish, State::Presented { .. }) => self.publish(records).await,
+            (Action::Publish, State::Presented { order, round }) => {
+                self.publish(order, &round.challenges, records).await
+            }
             (Action::AwaitVisible, State::Presented { order, round }) => {
                 self.await_visible(order, &round.challenges, records).await
             }
@@ -195,15 +201,33 @@ impl Performer<'_> {
         })
     }
 
-    async fn publish(&self, records: &[Record]) -> Result<Performed, Failure> {
-        self.world
-            .publisher
-            .publish(records)
-            .await
-            .map_err(|error| Failure {
-                fault: error.fault(),
-                scope: Scope::Step,
-            })?;
+    async fn publish(
+        &self,
+        order: &Order,
+        challenges: &[Challenge],
+        records: &[Record],
+    ) -> Result<Performed, Failure> {
+        let left = left(order, challenges, self.clock.now())?;
+        let entered = records.iter().map(|record| record.created_at).max();
+        let room = entered
+            .and_then(|entered| entered.checked_add(ROOM_PATIENCE).ok())
+            .map_or(Duration::ZERO, |moment| until(self.clock.now(), moment));
+        let now = Instant::now();
+        let patience = Patience {
+            // a clock that was set back makes no longer wait
+            room: now + room.min(ROOM_PATIENCE).min(left),
+            end: now + left,
+        };
+        match self.world.publisher.publish(records, patience).await {
+            Ok(()) => {}
+            Err(error) if error.is_turn_of_others() => return Ok(Event::NoRoom(error.fault()).into()),
+            Err(error) => {
+                return Err(Failure {
+                    fault: error.fault(),
+                    scope: Scope::Step,
+                });
+            }
+        }
         self.say
             .step(Stage::Publish, "the provider accepted the records".into());
         Ok(Event::Published.into())
@@ -222,17 +246,7 @@ impl Performer<'_> {
                 dns::DEFAULT_PROPAGATION_TIMEOUT.max(hint)
             }
         };
-        let now = self.clock.now();
-        // past that moment the CA has forgotten what it wanted to see
-        let expires = challenges
-            .iter()
-            .filter_map(|challenge| challenge.expires)
-            .chain(order.expires)
-            .min();
-        let left = expires
-            .map(|expires| expires.duration_since(now).unsigned_abs())
-            .map_or(patience, |left| left.min(patience));
-        let deadline = Instant::now() + left;
+        let deadline = Instant::now() + left(order, challenges, self.clock.now())?.min(patience);
         let mut last = String::new();
         let on_progress = |progress: dns::Progress| {
             let lagging: Vec<String> = progress.lagging().map(ToString::to_string).collect();
@@ -431,8 +445,7 @@ impl Performer<'_> {
     }
 
     fn patience(&self, order: &Order) -> Timestamp {
-        let now = self.clock.now();
-        let default = now.checked_add(ORDER_PATIENCE).unwrap_or(Timestamp::MAX);
+        let default = default_end(self.clock.now());
         order.expires.map_or(default, |expires| expires.min(default))
     }
 
@@ -457,6 +470,31 @@ impl Performer<'_> {
         }
         fault::refused(format!("the CA refused: {}", reasons.join("; ")))
     }
+}
+
+/// Until the CA forgets what it wanted to see.
+fn left(order: &Order, challenges: &[Challenge], now: Timestamp) -> Result<Duration, Failure> {
+    let expires = challenges
+        .iter()
+        .filter_map(|challenge| challenge.expires)
+        .chain(order.expires)
+        .min()
+        .unwrap_or_else(|| default_end(now));
+    match until(now, expires) {
+        Duration::ZERO => Err(Failure {
+            fault: Fault {
+                class: FaultClass::Transient,
+                not_before: None,
+                text: format!("order {} expired at {expires}; it is ordered anew", order.url),
+            },
+            scope: Scope::Order,
+        }),
+        left => Ok(left),
+    }
+}
+
+fn default_end(now: Timestamp) -> Timestamp {
+    now.checked_add(ORDER_PATIENCE).unwrap_or(Timestamp::MAX)
 }
 
 /// The challenge to meet, or `None` when the name is proved already.
@@ -515,4 +553,49 @@ fn misplaced(action: Action, state: &State) -> Failure {
         "{action:?} makes no sense while {}; please report this",
         state.as_str()
     ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn order(expires: Option<i64>) -> Order {
+        Order {
+            url: "https://ca.test/order/1".parse().unwrap(),
+            finalize: "https://ca.test/finalize/1".parse().unwrap(),
+            authorizations: Vec::new(),
+            expires: expires.map(at),
+        }
+    }
+
+    fn challenge(expires: Option<i64>) -> Challenge {
+        Challenge {
+            identifier: "a.test".parse().unwrap(),
+            authorization: "https://ca.test/authz/1".parse().unwrap(),
+            url: "https://ca.test/challenge/1".parse().unwrap(),
+            token: "t".into(),
+            key_authorization: "t.k".into(),
+            value: "v".into(),
+            answered: false,
+            expires: expires.map(at),
+        }
+    }
+
+    fn at(second: i64) -> Timestamp {
+        Timestamp::from_second(second).unwrap()
+    }
+
+    #[test]
+    fn no_wait_outlasts_what_the_ca_remembers() {
+        let left = |order: Option<i64>, authorization: Option<i64>| {
+            left(&self::order(order), &[challenge(authorization)], at(1000)).map(|left| left.as_secs())
+        };
+        assert_eq!(left(Some(1030), Some(1020)), Ok(20));
+        assert_eq!(left(Some(1010), None), Ok(10));
+        assert_eq!(left(None, None), Ok(3600));
+        for (order, authorization) in [(Some(1000), None), (Some(400), None), (Some(2000), Some(999))] {
+            let failure = left(order, authorization).unwrap_err();
+            assert_eq!(failure.scope, Scope::Order, "it is of no use any more");
+        }
+    }
 }

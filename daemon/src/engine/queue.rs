@@ -419,6 +419,6 @@ impl Work {
 }
 
 /// Time from `now` to `due`; none when it is past.
-fn until(now: Timestamp, due: Timestamp) -> Duration {
+pub(super) fn until(now: Timestamp, due: Timestamp) -> Duration {
     Duration::try_from(due.duration_since(now)).unwrap_or_default()
 }

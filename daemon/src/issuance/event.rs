@@ -41,6 +41,8 @@ pub enum Event {
         /// Its number.
         generation: u32,
     },
+    /// Others stand in front at a name that holds only some values. Nothing was published.
+    NoRoom(Fault),
     /// A step failed.
     Failed(Failure),
 }
@@ -109,6 +111,8 @@ pub enum Next {
     Do(Action),
     /// Stop, and try again when the schedule says so.
     Wait(Fault),
+    /// Stop without having failed, and keep the place in the line: it goes on when others are done.
+    GiveWay(Fault),
     /// The generation stands: deployment and the next renewal follow.
     Done,
 }

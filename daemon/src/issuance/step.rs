@@ -47,6 +47,15 @@ pub fn step(state: State, event: Event) -> Result<Transition, OutOfPlace> {
             State::Presented { .. } => Ok(go(state, Action::AwaitVisible)),
             _ => Err(out_of_place),
         },
+        Event::NoRoom(fault) => match state {
+            // the rows keep their place in the journal, by which orders follow each other
+            State::Presented { .. } => Ok(Transition {
+                state,
+                records: Records::Keep,
+                next: Next::GiveWay(fault),
+            }),
+            _ => Err(out_of_place),
+        },
         Event::SeenEverywhere => match state {
             State::Presented { order, round } => Ok(go(State::Visible { order, round }, Action::Answer)),
             _ => Err(out_of_place),
@@ -193,6 +202,7 @@ impl Event {
             Event::KeyMade { .. } => "key-made",
             Event::Downloaded { .. } => "downloaded",
             Event::Written { .. } => "written",
+            Event::NoRoom(_) => "no-room",
             Event::Failed(_) => "failed",
         }
     }

@@ -147,6 +147,26 @@ fn a_failure_before_the_answer_takes_the_records_back_and_keeps_the_order() {
 }
 
 #[test]
+fn an_order_without_room_keeps_its_place_and_has_not_failed() {
+    let fault = || match failed(Scope::Step) {
+        Event::Failed(failure) => failure.fault,
+        other => panic!("{other:?}"),
+    };
+    for state in every_state() {
+        let waiting = step(state.clone(), Event::NoRoom(fault()));
+        if !matches!(state, State::Presented { .. }) {
+            assert!(waiting.is_err(), "{}", state.as_str());
+            continue;
+        }
+        let waiting = waiting.unwrap();
+        assert_eq!((&waiting.state, waiting.records), (&state, Records::Keep));
+        assert_eq!(waiting.next, Next::GiveWay(fault()));
+        let resumed = resume(waiting.state, Timestamp::UNIX_EPOCH);
+        assert_eq!(resumed.next, Next::Do(Action::ReadAuthorizations));
+    }
+}
+
+#[test]
 fn a_dead_order_leaves_no_record_and_starts_anew() {
     for state in every_state() {
         if state.order().is_some() {
@@ -280,7 +300,7 @@ proptest! {
             loop {
                 let action = match transition.next {
                     Next::Do(action) => action,
-                    Next::Wait(_) => { state = transition.state; continue 'issuance; }
+                    Next::Wait(_) | Next::GiveWay(_) => { state = transition.state; continue 'issuance; }
                     Next::Done => break 'issuance,
                 };
                 let event = match fault {

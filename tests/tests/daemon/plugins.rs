@@ -18,7 +18,7 @@ use serde_json::Value;
 use super::{
     c_plugin::compile,
     processes::{Process, descendants, plugin_host, until_gone},
-    stage::Stage,
+    stage::{Stage, ZONE},
 };
 
 /// A failed call is tried again after 5, 15 and 60 s; a busy machine adds to that.
@@ -303,6 +303,43 @@ async fn names_that_hold_one_value_are_proved_in_turn_also_across_orders_and_a_k
         "{}",
         daemon.program.log()
     );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_order_that_waits_for_room_at_a_name_keeps_no_other_from_being_worked_on() {
+    let zone = "narrow.example.test";
+    let troupe = Troupe::new(&[("narrow", "narrow remove before hang")]).await;
+    // in the order of their names: one whose record does not go, `narrow` which waits for its place, and another
+    let more = format!(
+        "certificates:\n  before: {{ names: [{zone}, before.{zone}] }}\n  other: {{ names: [other.{ZONE}] }}\n"
+    );
+    fs::write(troupe.home.path("more.yaml"), more).unwrap();
+    let mut setup = troupe.stage.setup.clone();
+    setup.extra = "include: [faulty.yaml, more.yaml]\nengine: { concurrency: 1 }\n".into();
+    troupe.home.configure(&setup).unwrap();
+
+    let daemon = troupe.home.start().await.unwrap();
+    deployed(&daemon, "before").await;
+    daemon
+        .until("other", Duration::from_secs(40), |it| {
+            !it["deployed_at"].is_null()
+        })
+        .await;
+    let waiting = daemon.certificate("narrow").unwrap();
+    assert_eq!(
+        waiting["state"],
+        "issuing",
+        "{waiting:#}\n{}",
+        daemon.program.log()
+    );
+    assert_eq!(waiting["attempts"], 0, "to wait is no failure: {waiting:#}");
+
+    troupe.direct("narrow", "narrow");
+    daemon
+        .until("narrow", RETRIED, |it| !it["deployed_at"].is_null())
+        .await;
+    troupe.stage.until_clean().await;
+    assert_eq!(most_values_at_once(&troupe.stage, zone), 1);
 }
 
 #[tokio::test(flavor = "multi_thread")]
