@@ -10,7 +10,7 @@ use super::{Certificate, Engine, Outcome, Stage, issue::Say};
 use crate::{
     deployment::{self, Action, Event, State},
     outputs::{HookRun, Outputs, run_hook},
-    store::{CertificateRow, Change, StoreError},
+    store::{CertificateRow, StoreError},
 };
 
 /// A directory that cannot be switched now (full disk, wrong owner) is looked at again after this.
@@ -33,17 +33,29 @@ pub(super) async fn run(
         engine,
         certificate: name,
     };
-    let begun = row.deployment.clone().unwrap_or_default();
+    let mut durable = row.deployment.clone().unwrap_or_default();
     let woken = Event::Woken {
         at: engine.clock.now(),
         hook: certificate.hook.is_some(),
     };
-    let (mut state, mut actions) = deployment::step(begun, woken);
+    let (mut state, mut actions) = deployment::step(durable.clone(), woken);
     let mut failed = None;
     loop {
-        let mut change = Change::of(name.clone(), engine.clock.now());
-        change.deployment = Some((state.clone(), state.due()));
-        engine.store.apply(change).await?;
+        // before the first action the job is as due as it was
+        if state != durable
+            || !matches!(
+                actions.last(),
+                Some(Action::Switch { .. } | Action::RunHook { .. })
+            )
+        {
+            let kept = engine.store.deploy(name.clone(), durable, state.clone()).await?;
+            if !kept {
+                // its job is due
+                info!(cert = %name, "a newer generation is deployed instead");
+                return Ok(());
+            }
+            durable = state.clone();
+        }
         let event = match actions.pop() {
             None => {
                 if let State::Deployed { generation, .. } = state {

@@ -18,6 +18,7 @@ pub use rows::{
 };
 pub use sqlite::Sqlite;
 
+use crate::deployment;
 use crate::types::{CaName, CertificateName, DnsName, InstanceName};
 
 /// The answer of a store.
@@ -42,6 +43,15 @@ pub trait Store: std::fmt::Debug + Send + Sync {
     /// Applies a change to one certificate, whole or not at all. Returns the
     /// records of its issuance as they stand afterwards.
     fn apply(&self, change: Change) -> Answer<'_, Vec<Record>>;
+
+    /// Takes a deployment from `before` to `after`, and plans when it goes on. False, and nothing changed, when it
+    /// is not `before` any more: a newer generation has begun its own.
+    fn deploy(
+        &self,
+        name: CertificateName,
+        before: deployment::State,
+        after: deployment::State,
+    ) -> Answer<'_, bool>;
 
     /// The journal rows of a certificate's issuance.
     fn records(&self, name: CertificateName) -> Answer<'_, Vec<Record>>;

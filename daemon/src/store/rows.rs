@@ -108,7 +108,7 @@ pub struct Change {
     pub failure: Option<(u32, Option<LastError>)>,
     /// When to attempt next; `Some(None)` takes the job out of the queue.
     pub next_attempt: Option<Option<Timestamp>>,
-    /// Deployment's new state and when it goes on.
+    /// A deployment begins in this state, whatever the one before has come to, and goes on then.
     pub deployment: Option<(deployment::State, Option<Timestamp>)>,
 }
 

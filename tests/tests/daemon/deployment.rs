@@ -119,3 +119,43 @@ async fn a_renewal_that_ends_at_its_hook_says_when_the_hook_runs_again() {
     let shown = String::from_utf8(home.command(&["status"]).stdout).unwrap();
     assert!(shown.contains("internal: hook failed"), "{shown}");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_certificate_renewed_while_the_hook_of_the_one_before_runs_goes_live_too() {
+    let mut stage = Stage::new().await;
+    let home = stage.home();
+    let hook = home.path("hook.sh");
+    let script = "#!/bin/sh\nhere=$(dirname \"$0\")\necho \"$DNS01D_SERIAL\" >> \"$here/ran\"\nwhile [ ! -e \"$here/go\" ]; do sleep 0.1; done\n";
+    std::fs::write(&hook, script).unwrap();
+    std::fs::set_permissions(&hook, std::fs::Permissions::from_mode(0o755)).unwrap();
+    let mut certificate = internal();
+    certificate.hook = Some(vec![hook.to_str().unwrap().to_owned()]);
+    stage.setup.certificates = vec![certificate];
+    home.configure(&stage.setup).unwrap();
+    let daemon = home.start().await.unwrap();
+    let wait = Duration::from_secs(30);
+    daemon
+        .until("internal", wait, |_| home.path("ran").exists())
+        .await;
+
+    assert!(home.command(&["renew", "internal"]).status.success());
+    let renewed = daemon.until("internal", wait, |it| it["generation"] == 2).await;
+    std::fs::write(home.path("go"), "").unwrap();
+    daemon
+        .until("internal", wait, |it| {
+            it["hook"]["state"] == "succeeded" && !it["deployed_at"].is_null()
+        })
+        .await;
+    let deployed = daemon
+        .until("internal", wait, |_| {
+            let live = std::fs::canonicalize(home.live("internal")).unwrap();
+            live.to_str().unwrap().ends_with('2')
+        })
+        .await;
+    assert_eq!(deployed["serial"], renewed["serial"]);
+    let last = daemon.until("internal", wait, |_| {
+        let ran = std::fs::read_to_string(home.path("ran")).unwrap();
+        ran.lines().last() == renewed["serial"].as_str()
+    });
+    last.await;
+}

@@ -170,15 +170,7 @@ pub(super) fn apply(connection: &Connection, change: &Change) -> Result<Vec<Reco
             .execute(params![key, failures, error])?;
     }
     if let Some((state, due)) = &change.deployment {
-        connection
-            .prepare_cached("UPDATE certificate SET deployment = ?2 WHERE name = ?1")?
-            .execute(params![
-                key,
-                state
-                    .encode()
-                    .map_err(|error| damaged(key, "deployment", &error))?
-            ])?;
-        put(connection, JobKind::Deploy, key, *due)?;
+        keep_deployment(connection, name, state, *due)?;
     }
     if let Some(due) = change.next_attempt {
         // the configuration may have changed under the work: what it asks for now is due now, and not at a moment
@@ -200,6 +192,37 @@ pub(super) fn apply(connection: &Connection, change: &Change) -> Result<Vec<Reco
         give_up(connection, name, change.now)?;
     }
     records::of_certificate(connection, name)
+}
+
+pub(super) fn deploy(
+    connection: &Connection,
+    name: &CertificateName,
+    before: &deployment::State,
+    after: &deployment::State,
+) -> Result<bool> {
+    let standing = one(connection, name)?;
+    let Some(row) = standing.filter(|row| row.deployment.clone().unwrap_or_default() == *before) else {
+        return Ok(false);
+    };
+    // one that left the configuration is not taken up again before it is back
+    let due = after.due().filter(|_| row.configured);
+    keep_deployment(connection, name, after, due)?;
+    Ok(true)
+}
+
+fn keep_deployment(
+    connection: &Connection,
+    name: &CertificateName,
+    state: &deployment::State,
+    due: Option<Timestamp>,
+) -> Result<()> {
+    let text = state
+        .encode()
+        .map_err(|error| damaged(name.as_str(), "deployment", &error))?;
+    connection
+        .prepare_cached("UPDATE certificate SET deployment = ?2 WHERE name = ?1")?
+        .execute(params![name.as_str(), text])?;
+    put(connection, JobKind::Deploy, name.as_str(), due)
 }
 
 fn keep_issuance(connection: &Connection, change: &Change, wanted: &Wanted, state: &State) -> Result<()> {

@@ -24,6 +24,7 @@ use super::{
     Account, Answer, CertificateRow, Change, Issuance, Job, JobKind, Record, RecordRemoval, Store,
     StoreError, Wanted,
 };
+use crate::deployment;
 use crate::types::{CaName, CertificateName, DnsName, InstanceName};
 
 /// SQLite in a file.
@@ -111,6 +112,17 @@ impl Store for Sqlite {
     fn apply(&self, change: Change) -> Answer<'_, Vec<Record>> {
         self.writer
             .run(move |tx| certificates::apply(tx, &change))
+            .boxed()
+    }
+
+    fn deploy(
+        &self,
+        name: CertificateName,
+        before: deployment::State,
+        after: deployment::State,
+    ) -> Answer<'_, bool> {
+        self.writer
+            .run(move |tx| certificates::deploy(tx, &name, &before, &after))
             .boxed()
     }
 
