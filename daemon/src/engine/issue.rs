@@ -1,6 +1,6 @@
 //! The worker of one issuance: makes each state durable, then acts on it.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use jiff::Timestamp;
 use tokio_util::sync::CancellationToken;
@@ -19,7 +19,7 @@ use crate::{
     schedule::{next_attempt, renewal_moment},
     secret::Secret,
     store::{Change, Issued, Job, JobKind, LastError, NewRecord, Record, StoreError},
-    types::{CertificateName, Fault},
+    types::{CertificateName, Fault, FaultClass},
 };
 
 /// Longest time after which an order that waits for its turn looks by itself whether it has come.
@@ -54,6 +54,8 @@ impl Say<'_> {
 /// An issuance in memory, as durable as its last [`Worker::keep`].
 struct Worker<'a> {
     engine: &'a Engine,
+    /// The configuration that it began with.
+    world: &'a World,
     certificate: &'a Certificate,
     say: Say<'a>,
     /// What the store knows.
@@ -77,6 +79,7 @@ pub(super) async fn run(
     let name = &certificate.name;
     let mut worker = Worker {
         engine,
+        world,
         certificate,
         say: Say {
             engine,
@@ -114,7 +117,7 @@ pub(super) async fn run(
         let action = match next {
             Next::Do(action) => action,
             Next::Wait(fault) => return worker.fail(state, records, fault).await,
-            Next::GiveWay(fault) => return worker.give_way(world, &state, fault).await,
+            Next::GiveWay(fault) => return worker.give_way(&state, fault).await,
             Next::Done => return worker.done(&state).await,
         };
         worker
@@ -222,10 +225,16 @@ impl Worker<'_> {
         let name = &self.certificate.name;
         let now = engine.clock.now();
         let failures = self.failures.saturating_add(1);
-        let next = whole_second(next_attempt(now, &fault, failures, engine.random.u64()));
+        let reloaded = !std::ptr::eq(self.world, Arc::as_ptr(&engine.world()));
+        let next = if reloaded && fault.class == FaultClass::Operator {
+            // the person may have come while this went on with what was there before
+            now
+        } else {
+            whole_second(next_attempt(now, &fault, failures, engine.random.u64()))
+        };
         let failed_in = self.durable.as_ref().map_or("due", State::as_str).to_owned();
         match fault.class {
-            crate::types::FaultClass::Operator => {
+            FaultClass::Operator => {
                 error!(cert = %name, state = failed_in, attempt = failures, retry_at = %next, error = fault.text, "issuance failed and needs a person");
             }
             _ => {
@@ -249,7 +258,7 @@ impl Worker<'_> {
 
     /// Leaves the engine to others while the order waits for them. It is called when a record of theirs is gone,
     /// and otherwise looks again by itself: after as long as it has waited, within bounds.
-    async fn give_way(&mut self, world: &World, state: &State, fault: Fault) -> Result<(), StoreError> {
+    async fn give_way(&mut self, state: &State, fault: Fault) -> Result<(), StoreError> {
         let name = &self.certificate.name;
         let now = self.engine.clock.now();
         let entered = self.records.iter().map(|record| record.created_at).max();
@@ -274,7 +283,13 @@ impl Worker<'_> {
         self.engine.store.apply(change).await?;
         self.say.send(Stage::Publish, fault.text, None);
         // a record that went before the line above was durable called nobody
-        if world.publisher.is_turn_of(&self.records).await.unwrap_or(false) {
+        if self
+            .world
+            .publisher
+            .is_turn_of(&self.records)
+            .await
+            .unwrap_or(false)
+        {
             let job = Job {
                 kind: JobKind::Issue,
                 subject: name.to_string(),
