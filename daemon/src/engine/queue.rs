@@ -1,5 +1,5 @@
 use std::{
-    collections::{HashMap, HashSet},
+    collections::{BTreeMap, HashMap, HashSet},
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering},
@@ -229,6 +229,10 @@ impl Engine {
                 () = sleep(next) => {}
                 Some(ended) = work.tasks.join_next_with_id(), if !work.tasks.is_empty() => work.ended(ended),
             }
+            // whatever ended meanwhile too: one look at the queue serves all
+            while let Some(ended) = work.tasks.try_join_next_with_id() {
+                work.ended(ended);
+            }
         }
         let drained = timeout(drain, async {
             while let Some(ended) = work.tasks.join_next_with_id().await {
@@ -275,6 +279,7 @@ impl Engine {
         work.cooling.retain(|_, until| *until > instant);
         let world = self.world();
         let concurrency = self.options.read().concurrency;
+        let mut free = BTreeMap::new();
         for (kind, limit) in [
             (JobKind::CleanUp, SIDE_WORK),
             (JobKind::Deploy, SIDE_WORK),
@@ -285,26 +290,27 @@ impl Engine {
                 .iter()
                 .filter(|(running, _)| *running == kind)
                 .count();
-            let mut free = limit.saturating_sub(busy);
-            if free == 0 {
-                continue;
-            }
-            // those that run or cool down are still due: look past them
-            let look = free + busy + work.cooling.len() + work.ordering.len();
-            for job in self.store.due(kind, now, look).await? {
-                if free == 0 {
-                    break;
-                }
-                if self.start(work, &world, job, halt) {
-                    free -= 1;
-                }
+            if busy < limit {
+                free.insert(kind, (limit - busy, busy));
             }
         }
-        let next = self
-            .store
-            .next_due(now)
-            .await?
-            .map_or(WATCH, |due| until(now, due));
+        // those that run or cool down are still due: look past them
+        let past = work.cooling.len() + work.ordering.len();
+        let most = free
+            .iter()
+            .map(|(kind, (free, busy))| (*kind, free + busy + past))
+            .collect();
+        let due = self.store.due(now, most).await?;
+        for job in due.jobs {
+            let kind = job.kind;
+            if free.get(&kind).is_some_and(|(free, _)| *free > 0)
+                && self.start(work, &world, job, halt)
+                && let Some((free, _)) = free.get_mut(&kind)
+            {
+                *free -= 1;
+            }
+        }
+        let next = due.next.map_or(WATCH, |due| until(now, due));
         let cooled = work
             .cooling
             .values()

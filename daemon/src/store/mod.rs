@@ -13,7 +13,7 @@ use jiff::Timestamp;
 
 pub use error::StoreError;
 pub use rows::{
-    Account, CertificateRow, Change, Issuance, Issued, Job, JobKind, LastError, NewRecord, Record,
+    Account, CertificateRow, Change, Due, Issuance, Issued, Job, JobKind, LastError, NewRecord, Record,
     RecordPhase, RecordRemoval, Wanted,
 };
 pub use sqlite::Sqlite;
@@ -77,11 +77,9 @@ pub trait Store: std::fmt::Debug + Send + Sync {
         now: Timestamp,
     ) -> Answer<'_, ()>;
 
-    /// Jobs of one kind due at `now`, earliest first, at most `limit`.
-    fn due(&self, kind: JobKind, now: Timestamp, limit: usize) -> Answer<'_, Vec<Job>>;
-
-    /// The moment of the earliest job after `now`.
-    fn next_due(&self, now: Timestamp) -> Answer<'_, Option<Timestamp>>;
+    /// What is due at `now`, of each kind at most its number. One answer, because it is asked for whenever
+    /// something ends.
+    fn due(&self, now: Timestamp, most: Vec<(JobKind, usize)>) -> Answer<'_, Due>;
 
     /// Puts a job into the queue, or moves it.
     fn schedule(&self, job: Job) -> Answer<'_, ()>;

@@ -209,6 +209,15 @@ pub struct Job {
     pub due: Timestamp,
 }
 
+/// The queue at a moment.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Due {
+    /// Kind by kind as they were asked for, the earliest of a kind first.
+    pub jobs: Vec<Job>,
+    /// The earliest job that is not due yet.
+    pub next: Option<Timestamp>,
+}
+
 /// What a job does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum JobKind {

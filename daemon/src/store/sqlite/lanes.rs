@@ -52,10 +52,19 @@ struct Work {
 }
 
 enum Order {
-    /// In a transaction, which it may share.
+    /// In a transaction where it writes, which it may share.
     Work(Work),
     /// Outside of any.
     EmptyLog(Reply<bool>),
+}
+
+/// What a lane is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Access {
+    /// Transactions. What queues up shares one.
+    Write,
+    /// Questions, each on its own: a transaction would only make four more statements of it.
+    Read,
 }
 
 /// A thread that owns a connection.
@@ -71,12 +80,13 @@ impl Lane {
         name: &'static str,
         connection: Connection,
         path: Arc<Path>,
+        access: Access,
     ) -> std::result::Result<Self, StoreError> {
         let (queue, work) = mpsc::channel(QUEUE);
         let file = path.to_path_buf();
         let thread = std::thread::Builder::new()
             .name(name.into())
-            .spawn(move || serve(connection, work, &path))
+            .spawn(move || serve(connection, work, &path, access))
             .map_err(|source| StoreError::File { path: file, source })?;
         Ok(Lane {
             queue: Some(queue),
@@ -84,7 +94,7 @@ impl Lane {
         })
     }
 
-    /// Runs `work` in a transaction and answers when that is committed.
+    /// Runs `work`; one that writes in a transaction, and answers when that is committed.
     pub(super) async fn run<T: Send + 'static>(
         &self,
         work: impl FnOnce(&Connection) -> Result<T> + Send + 'static,
@@ -127,7 +137,7 @@ impl Drop for Lane {
     }
 }
 
-fn serve(mut connection: Connection, mut orders: mpsc::Receiver<Order>, path: &Path) {
+fn serve(mut connection: Connection, mut orders: mpsc::Receiver<Order>, path: &Path, access: Access) {
     let mut batch = Vec::new();
     while let Some(first) = orders.blocking_recv() {
         let mut next = Some(first);
@@ -141,7 +151,12 @@ fn serve(mut connection: Connection, mut orders: mpsc::Receiver<Order>, path: &P
                 next = orders.try_recv().ok();
             }
         }
-        if !batch.is_empty() {
+        if access == Access::Read {
+            for Work { run, reply } in batch.drain(..) {
+                // whoever asked may have gone
+                let _ = reply.send(run(&connection).map_err(|trouble| report(trouble, path)));
+            }
+        } else if !batch.is_empty() {
             commit(&mut connection, batch.drain(..), path);
         }
         if let Some(reply) = empty_log {

@@ -19,9 +19,9 @@ use futures_util::FutureExt as _;
 use jiff::Timestamp;
 use rusqlite::Connection;
 
-use self::lanes::Lane;
+use self::lanes::{Access, Lane};
 use super::{
-    Account, Answer, CertificateRow, Change, Issuance, Job, JobKind, Record, RecordRemoval, Store,
+    Account, Answer, CertificateRow, Change, Due, Issuance, Job, JobKind, Record, RecordRemoval, Store,
     StoreError, Wanted,
 };
 use crate::deployment;
@@ -55,9 +55,15 @@ impl Sqlite {
         let mut writer = connect(&path)?;
         migrations::run(&mut writer, &path)?;
         let reader = connect(&path)?;
+        reader
+            .pragma_update(None, "query_only", "ON")
+            .map_err(|source| StoreError::Sqlite {
+                path: path.to_path_buf(),
+                source,
+            })?;
         Ok(Sqlite {
-            writer: Lane::start("store-writer", writer, path.clone())?,
-            reader: Lane::start("store-reader", reader, path)?,
+            writer: Lane::start("store-writer", writer, path.clone(), Access::Write)?,
+            reader: Lane::start("store-reader", reader, path, Access::Read)?,
         })
     }
 }
@@ -165,12 +171,17 @@ impl Store for Sqlite {
             .boxed()
     }
 
-    fn due(&self, kind: JobKind, now: Timestamp, limit: usize) -> Answer<'_, Vec<Job>> {
-        self.reader.run(move |tx| jobs::due(tx, kind, now, limit)).boxed()
-    }
-
-    fn next_due(&self, now: Timestamp) -> Answer<'_, Option<Timestamp>> {
-        self.reader.run(move |tx| jobs::next_due(tx, now)).boxed()
+    fn due(&self, now: Timestamp, most: Vec<(JobKind, usize)>) -> Answer<'_, Due> {
+        self.reader
+            .run(move |connection| {
+                let mut jobs = Vec::new();
+                for (kind, most) in most {
+                    jobs.extend(jobs::due(connection, kind, now, most)?);
+                }
+                let next = jobs::next_due(connection, now)?;
+                Ok(Due { jobs, next })
+            })
+            .boxed()
     }
 
     fn schedule(&self, job: Job) -> Answer<'_, ()> {

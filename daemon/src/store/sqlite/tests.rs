@@ -21,6 +21,10 @@ fn wanted(names: &[&str]) -> Wanted {
     }
 }
 
+async fn due(store: &Sqlite, kind: JobKind, now: Timestamp, most: usize) -> Result<Vec<Job>, StoreError> {
+    Ok(store.due(now, vec![(kind, most)]).await?.jobs)
+}
+
 fn name(text: &str) -> CertificateName {
     text.parse().unwrap()
 }
@@ -87,14 +91,14 @@ async fn a_new_certificate_is_due_and_an_unchanged_one_keeps_its_plan() {
         .adopt(vec![(name("a"), wanted(&["a.test"]))], at(20))
         .await
         .unwrap();
-    assert!(store.due(JobKind::Issue, at(4999), 10).await.unwrap().is_empty());
-    assert_eq!(store.next_due(at(0)).await.unwrap(), Some(at(5000)));
+    assert!(due(store, JobKind::Issue, at(4999), 10).await.unwrap().is_empty());
+    assert_eq!(store.due(at(0), Vec::new()).await.unwrap().next, Some(at(5000)));
     store
         .adopt(vec![(name("a"), wanted(&["a.test", "b.test"]))], at(30))
         .await
         .unwrap();
     assert_eq!(
-        store.due(JobKind::Issue, at(30), 10).await.unwrap().len(),
+        due(store, JobKind::Issue, at(30), 10).await.unwrap().len(),
         1,
         "new names are due at once"
     );
@@ -172,7 +176,7 @@ async fn a_row_leaves_the_journal_only_after_its_removal_was_confirmed() {
     let mut change = Change::of(name("a"), at(2));
     change.remove_records = true;
     store.apply(change).await.unwrap();
-    let jobs = store.due(JobKind::CleanUp, at(2), 10).await.unwrap();
+    let jobs = due(store, JobKind::CleanUp, at(2), 10).await.unwrap();
     assert_eq!(jobs[0].subject, "dns");
 
     let retry_at = Some(at(62));
@@ -197,8 +201,7 @@ async fn a_row_leaves_the_journal_only_after_its_removal_was_confirmed() {
         .unwrap();
     assert_eq!(store.leftovers().await.unwrap().len(), 1, "it stays visible");
     assert!(
-        !store
-            .due(JobKind::CleanUp, at(10_000), 10)
+        !due(store, JobKind::CleanUp, at(10_000), 10)
             .await
             .unwrap()
             .iter()
@@ -307,13 +310,13 @@ async fn the_order_that_waits_longest_is_called_when_a_record_is_gone() {
     change.remove_records = true;
     change.next_attempt = Some(None);
     store.apply(change).await.unwrap();
-    assert!(store.due(JobKind::Issue, at(3), 10).await.unwrap().is_empty());
+    assert!(due(store, JobKind::Issue, at(3), 10).await.unwrap().is_empty());
     let gone = vec![(id, RecordRemoval::Gone)];
     store
         .records_removed("dns".parse().unwrap(), gone, at(3))
         .await
         .unwrap();
-    let due = store.due(JobKind::Issue, at(3), 10).await.unwrap();
+    let due = due(store, JobKind::Issue, at(3), 10).await.unwrap();
     let due: Vec<_> = due.iter().map(|job| job.subject.as_str()).collect();
     assert_eq!(
         due,
@@ -348,8 +351,8 @@ async fn what_left_the_configuration_gives_its_records_up() {
     assert!(store.certificates().await.unwrap().is_empty());
     assert!(store.issuance(name("a")).await.unwrap().is_none());
     assert_eq!(store.leftovers().await.unwrap().len(), 1);
-    assert!(store.due(JobKind::Issue, at(2), 10).await.unwrap().is_empty());
-    assert_eq!(store.due(JobKind::CleanUp, at(2), 10).await.unwrap().len(), 1);
+    assert!(due(store, JobKind::Issue, at(2), 10).await.unwrap().is_empty());
+    assert_eq!(due(store, JobKind::CleanUp, at(2), 10).await.unwrap().len(), 1);
 }
 
 #[tokio::test]
@@ -372,8 +375,8 @@ async fn work_on_what_left_the_configuration_leaves_nothing_behind() {
         "{rows:?}"
     );
     assert!(store.issuance(name("a")).await.unwrap().is_none());
-    assert!(store.due(JobKind::Issue, at(9), 10).await.unwrap().is_empty());
-    assert_eq!(store.due(JobKind::CleanUp, at(9), 10).await.unwrap().len(), 1);
+    assert!(due(store, JobKind::Issue, at(9), 10).await.unwrap().is_empty());
+    assert_eq!(due(store, JobKind::CleanUp, at(9), 10).await.unwrap().len(), 1);
 }
 
 #[tokio::test]
@@ -391,7 +394,7 @@ async fn what_the_configuration_asks_for_since_is_due_when_the_work_before_ends(
     change.issued = Some(issued_for(before));
     change.next_attempt = Some(Some(at(6000)));
     store.apply(change).await.unwrap();
-    assert_eq!(store.due(JobKind::Issue, at(2), 10).await.unwrap().len(), 1);
+    assert_eq!(due(store, JobKind::Issue, at(2), 10).await.unwrap().len(), 1);
 }
 
 #[tokio::test]
@@ -405,7 +408,7 @@ async fn a_record_that_no_issuance_knows_of_is_removed() {
     store.apply(change).await.unwrap();
     store.adopt(all, at(2)).await.unwrap();
     assert_eq!(store.leftovers().await.unwrap().len(), 1);
-    assert_eq!(store.due(JobKind::CleanUp, at(2), 10).await.unwrap().len(), 1);
+    assert_eq!(due(store, JobKind::CleanUp, at(2), 10).await.unwrap().len(), 1);
 }
 
 fn issued_for(wanted: Wanted) -> Issued {
@@ -489,18 +492,18 @@ async fn one_certificate_that_comes_back_keeps_its_plan() {
     change.deployment = Some((written, Some(at(1))));
     store.apply(change).await.unwrap();
     store.adopt(vec![], at(2)).await.unwrap();
-    assert!(store.due(JobKind::Deploy, at(2), 10).await.unwrap().is_empty());
+    assert!(due(store, JobKind::Deploy, at(2), 10).await.unwrap().is_empty());
     store
         .adopt(vec![(name("a"), wanted(&["a.test"]))], at(3))
         .await
         .unwrap();
     assert_eq!(
-        store.due(JobKind::Deploy, at(3), 10).await.unwrap().len(),
+        due(store, JobKind::Deploy, at(3), 10).await.unwrap().len(),
         1,
         "its generation is not live yet"
     );
-    assert!(store.due(JobKind::Issue, at(5999), 10).await.unwrap().is_empty());
-    assert_eq!(store.due(JobKind::Issue, at(6000), 10).await.unwrap().len(), 1);
+    assert!(due(store, JobKind::Issue, at(5999), 10).await.unwrap().is_empty());
+    assert_eq!(due(store, JobKind::Issue, at(6000), 10).await.unwrap().len(), 1);
 }
 
 #[tokio::test]
@@ -520,7 +523,7 @@ async fn one_failing_piece_of_work_takes_nothing_of_its_batch_with_it() {
     let (bad, good) = tokio::join!(store.apply(change), futures_util::future::join_all(good));
     assert!(bad.is_err());
     assert!(good.iter().all(Result::is_ok));
-    assert_eq!(store.due(JobKind::Issue, at(100), 100).await.unwrap().len(), 20);
+    assert_eq!(due(store, JobKind::Issue, at(100), 100).await.unwrap().len(), 20);
 }
 
 #[tokio::test]
@@ -549,6 +552,17 @@ async fn only_the_daemon_reads_the_database() {
             entry.path()
         );
     }
+}
+
+#[tokio::test]
+async fn a_closed_store_is_one_file() {
+    let mut bench = Bench::new();
+    bench.store().adopt(Vec::new(), at(0)).await.unwrap();
+    bench.store().certificates().await.unwrap();
+    bench.store = None;
+    let files = std::fs::read_dir(bench.directory.path()).unwrap();
+    let names: Vec<_> = files.map(|file| file.unwrap().file_name()).collect();
+    assert_eq!(names, ["state.db"]);
 }
 
 #[tokio::test]
@@ -629,7 +643,7 @@ async fn changes_that_queue_up_share_a_flush() {
     futures_util::future::join_all(work).await;
     println!("200 changes in {:?}", start.elapsed());
     assert_eq!(
-        store.due(JobKind::Issue, at(1000), 1000).await.unwrap().len(),
+        due(store, JobKind::Issue, at(1000), 1000).await.unwrap().len(),
         200
     );
 }
