@@ -8,7 +8,7 @@ use std::time::Duration;
 use tempfile::TempDir;
 
 use crate::dns::{AskError, TsigKey, ask_txt};
-use crate::primary::{self, PrimaryOptions};
+use crate::primary::{self, Open, PrimaryOptions};
 use crate::process::{ProcessError, Program, free_port, write};
 
 /// It opens two small databases.
@@ -73,7 +73,11 @@ fn configuration(dir: &Path, addr: SocketAddr, options: &PrimaryOptions) -> Stri
         .zones
         .iter()
         .map(|zone| {
-            let acl = if zone.open { "    acl: [challenges]\n" } else { "" };
+            let acl = match zone.open {
+                Open::Nowhere => "",
+                Open::Challenges => "    acl: [challenges]\n",
+                Open::Everywhere => "    acl: [everything]\n",
+            };
             format!("  - domain: {}\n{acl}", zone.name)
         })
         .collect();
@@ -85,7 +89,8 @@ fn configuration(dir: &Path, addr: SocketAddr, options: &PrimaryOptions) -> Stri
          database:\n    storage: \"{dir}/db\"\n\
          key:\n{keys}\
          acl:\n  - id: challenges\n    key: [{keys_allowed}]\n    action: update\n    update-type: [TXT]\n    \
-         update-owner: name\n    update-owner-match: sub-or-equal\n    update-owner-name: [_acme-challenge]\n\
+         update-owner: name\n    update-owner-match: sub-or-equal\n    update-owner-name: [_acme-challenge]\n  \
+         - id: everything\n    key: [{keys_allowed}]\n    action: update\n    update-type: [TXT]\n\
          template:\n  - id: default\n    storage: \"{dir}\"\n    file: \"%s.zone\"\n    zonefile-sync: -1\n    \
          journal-content: none\n\
          zone:\n{zones}",

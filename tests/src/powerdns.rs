@@ -8,7 +8,7 @@ use std::time::Duration;
 use tempfile::TempDir;
 
 use crate::dns::{AskError, TsigKey, ask_txt};
-use crate::primary::{self, PrimaryOptions};
+use crate::primary::{self, Open, PrimaryOptions};
 use crate::process::{ProcessError, Program, free_port, write};
 
 /// It opens a database.
@@ -60,7 +60,10 @@ impl PowerDns {
             write(&file, &zone.text())?;
             pdnsutil(&["load-zone", &zone.name, &file.to_string_lossy()])?;
             // without any, it would take updates of everybody
-            let allowed: &[&str] = if zone.open { &names } else { &["nobody"] };
+            let allowed: &[&str] = match zone.open {
+                Open::Nowhere => &["nobody"],
+                Open::Challenges | Open::Everywhere => &names,
+            };
             pdnsutil(&[&["set-meta", &zone.name, "TSIG-ALLOW-DNSUPDATE"], allowed].concat())?;
         }
         let mut command = Command::new("pdns_server");

@@ -16,7 +16,7 @@ use crate::process::{ProcessError, Program};
 pub struct PrimaryOptions {
     /// Its zones.
     pub zones: Vec<PrimaryZone>,
-    /// Keys that may change TXT at and below `_acme-challenge` of each open zone.
+    /// Keys that may change TXT of the zones, where these are open.
     pub keys: Vec<TsigKey>,
 }
 
@@ -27,17 +27,28 @@ pub struct PrimaryZone {
     pub name: String,
     /// Further records, in zone-file text relative to the apex.
     pub records: String,
-    /// Whether the keys may change it.
-    pub open: bool,
+    /// Where the keys may change it.
+    pub open: Open,
+}
+
+/// How far the keys reach into a zone.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Open {
+    /// Not at all.
+    Nowhere,
+    /// At and below `_acme-challenge` of its apex.
+    Challenges,
+    /// Everywhere.
+    Everywhere,
 }
 
 impl PrimaryZone {
-    /// One that the keys may change.
+    /// One whose own challenges the keys may change.
     pub fn new(name: &str) -> Self {
         PrimaryZone {
             name: name.to_owned(),
             records: String::new(),
-            open: true,
+            open: Open::Challenges,
         }
     }
 

@@ -10,5 +10,6 @@ mod broken;
 mod cloudflare;
 mod examples;
 mod lab;
+mod primaries;
 mod rfc2136;
 mod route53;

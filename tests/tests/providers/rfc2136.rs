@@ -9,7 +9,7 @@ use lab::{
     dns::TsigKey,
     knot::Knot,
     powerdns::PowerDns,
-    primary::{PrimaryOptions, PrimaryZone},
+    primary::{Open, PrimaryOptions, PrimaryZone},
 };
 
 use crate::instance::{LONG, instance, present, record, remove};
@@ -58,7 +58,7 @@ fn options(keys: &BTreeMap<&'static str, TsigKey>) -> PrimaryOptions {
             PrimaryZone::new("sub.example.test"),
             PrimaryZone::new("second.test"),
             PrimaryZone {
-                open: false,
+                open: Open::Nowhere,
                 ..PrimaryZone::new("closed.test")
             },
         ],
@@ -70,7 +70,7 @@ impl Primary {
     async fn bind() -> Self {
         let keys = keys();
         let options = options(&keys);
-        let open = options.zones.iter().filter(|zone| zone.open);
+        let open = options.zones.iter().filter(|zone| zone.open != Open::Nowhere);
         let grant = |(zone, key): (&PrimaryZone, &TsigKey)| {
             format!(
                 "grant {} subdomain _acme-challenge.{}. TXT; ",
