@@ -94,13 +94,26 @@ pub enum Error {
         /// Its words.
         said: String,
     },
-    /// Success without what acme-dns answers then.
+    /// An update had success, and not what acme-dns answers then: a proxy's page while the server restarts, it
+    /// may be.
     #[error(
-        "{server} answers, but not as acme-dns does: correct `server`, or see what answers there in its place"
+        "{server} answers, but not as acme-dns does: it is tried again; if it stays so, correct `server`, or see \
+         what answers there in its place"
     )]
     NotAcmeDns {
         /// Who answered.
         server: String,
+    },
+    /// The same, or HTTP 404, where an operator waits for the answer: in a check or a setup.
+    #[error(
+        "{server} answers, but not as acme-dns does (HTTP {status}): correct `server`, or see what answers there \
+         in its place"
+    )]
+    WrongServer {
+        /// Who answered.
+        server: String,
+        /// HTTP status.
+        status: u16,
     },
     /// An account came that cannot be used.
     #[error("{server} made an account that cannot be used: {fault}")]
@@ -145,7 +158,8 @@ impl Error {
             | Self::BadSubdomain { .. }
             | Self::BadNetwork { .. }
             | Self::NoRegistration { .. }
-            | Self::NotAcmeDns { .. } => Class::Config,
+            | Self::WrongServer { .. } => Class::Config,
+            Self::NotAcmeDns { .. } => Class::Transient,
             Self::Forbidden { .. } => Class::Auth,
             Self::BadTxt { .. } | Self::BadAccount { .. } => Class::Permanent,
             Self::NotKept { source, .. } | Self::Unread { source, .. } => source.class(),
@@ -184,7 +198,7 @@ impl Error {
         match self {
             Self::Forbidden { .. } => Some(401),
             Self::BadSubdomain { .. } | Self::BadTxt { .. } | Self::BadNetwork { .. } => Some(400),
-            Self::NoRegistration { status, .. } => Some(i32::from(*status)),
+            Self::NoRegistration { status, .. } | Self::WrongServer { status, .. } => Some(i32::from(*status)),
             _ => None,
         }
     }

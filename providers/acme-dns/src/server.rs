@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use dns01_plugin_api::{Call, Host};
 use dns01_provider_http::{self as http, Answer};
+use reqwest::StatusCode;
 use reqwest::header::HeaderValue;
 use serde::Deserialize;
 use serde_json::json;
@@ -69,7 +70,11 @@ impl Server {
     /// `GET /health`: whether it is there.
     pub(crate) fn health(&self, call: &Call<'_>) -> Result<(), Error> {
         let request = self.client.inner().get(self.url("health"));
-        self.client.send(call, request)?.success()?;
+        let answer = self.client.send(call, request)?;
+        if answer.status() == StatusCode::NOT_FOUND {
+            return Err(wrong_server(&answer));
+        }
+        answer.success()?;
         Ok(())
     }
 
@@ -82,9 +87,7 @@ impl Server {
         let answer = self.client.send(call, request)?;
         let server = answer.host().to_owned();
         if answer.status().is_success() {
-            let account: Account = answer.json().map_err(|_| Error::NotAcmeDns {
-                server: server.clone(),
-            })?;
+            let account: Account = answer.json().map_err(|_| wrong_server(&answer))?;
             return account
                 .checked()
                 .map_err(|fault| Error::BadAccount { server, fault });
@@ -119,9 +122,7 @@ impl Server {
         match (answer.status().as_u16(), word(&answer).as_deref()) {
             // up to 0.4 it had one word for both
             (400, Some("bad_txt" | "bad_subdomain")) => Ok(()),
-            (200..=299, _) => Err(Error::NotAcmeDns {
-                server: answer.host().to_owned(),
-            }),
+            (200..=299 | 404, _) => Err(wrong_server(&answer)),
             _ => Err(self.update_refused(&answer, account, "")),
         }
     }
@@ -162,6 +163,13 @@ impl Server {
         let mut url = self.base.clone();
         url.set_path(&format!("{}{path}", self.base.path()));
         url
+    }
+}
+
+fn wrong_server(answer: &Answer) -> Error {
+    Error::WrongServer {
+        server: answer.host().to_owned(),
+        status: answer.status().as_u16(),
     }
 }
 

@@ -201,7 +201,9 @@ impl From<Error> for dns01_plugin_api::Error {
 fn class_of(status: u16) -> Class {
     match status {
         401 | 403 | 407 => Class::Auth,
-        300..=399 | 404 | 405 | 410 => Class::Config,
+        // what stands in front says it for moments of a restart, and certificates must not wait for a person then
+        404 => Class::Transient,
+        300..=399 | 405 | 410 => Class::Config,
         429 => Class::RateLimited,
         408 | 425 | 500.. => Class::Transient,
         _ => Class::Permanent,
@@ -214,7 +216,8 @@ fn refusal(status: u16) -> String {
         300..=399 => "a redirect, which is never followed: correct the address in the configuration",
         401 => "that the credentials are wrong or have run out",
         403 => "that the credentials do not allow this",
-        404 | 405 | 410 => "that there is no such thing: correct the address in the configuration",
+        404 => "that there is no such thing: it is tried again; if it stays so, correct the address in the configuration",
+        405 | 410 => "that there is no such thing: correct the address in the configuration",
         407 => "for the proxy, which wants other credentials",
         429 => "that there were too many requests: it is tried again later",
         500.. => "that it has trouble of its own: it is tried again",

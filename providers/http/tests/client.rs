@@ -177,7 +177,8 @@ fn each_status_has_its_class_and_its_wait() {
         ("400 Bad Request", "", status::PERMANENT, 400, 0),
         ("401 Unauthorized", "", status::AUTH, 401, 0),
         ("403 Forbidden", "", status::AUTH, 403, 0),
-        ("404 Not Found", "", status::CONFIG, 404, 0),
+        ("404 Not Found", "", status::TRANSIENT, 404, 0),
+        ("410 Gone", "", status::CONFIG, 410, 0),
         (
             "429 Too Many Requests",
             "retry-after: 17\r\n",

@@ -356,7 +356,7 @@ async fn whoever_must_act_is_told_so_and_how() {
         ),
         (
             HttpFault::Answer(404, "404 page not found".to_owned()),
-            FailureClass::Config,
+            FailureClass::Transient,
             "correct the address",
         ),
         (
@@ -365,10 +365,10 @@ async fn whoever_must_act_is_told_so_and_how() {
             "redirect",
         ),
         (HttpFault::RateLimited(7), FailureClass::RateLimited, "HTTP 429"),
-        (HttpFault::Page, FailureClass::Config, "not as acme-dns does"),
+        (HttpFault::Page, FailureClass::Transient, "not as acme-dns does"),
         (
             HttpFault::Answer(200, "{\"txt\": \"other\"}".to_owned()),
-            FailureClass::Config,
+            FailureClass::Transient,
             "not as acme-dns",
         ),
         (
@@ -387,18 +387,34 @@ async fn whoever_must_act_is_told_so_and_how() {
             continue;
         }
         let (found, message) = refused(&site.provider, Operation::Check, &one).await;
+        // an operator waits for a check, and nobody for an update
+        let wrong_server = matches!(fault, HttpFault::Answer(404 | 200, _) | HttpFault::Page);
         assert_eq!(
             found == FailureClass::Config,
-            class == FailureClass::Config,
+            wrong_server || class == FailureClass::Config,
             "{fault:?}: {message}"
         );
     }
     assert_eq!(double.updates(), [""; 0]);
 
+    let other = [record("other.test", "")];
+    let accountless = Site::new(double.url(), &[]);
+    for (fault, words) in [
+        (HttpFault::Answer(404, String::new()), "makes no accounts"),
+        (HttpFault::Page, "not as acme-dns does"),
+    ] {
+        double.fault(fault);
+        let (class, message) = refused(&accountless.provider, Operation::Setup, &other).await;
+        assert_eq!(class, FailureClass::Config, "{message}");
+        assert!(message.contains(words), "{message}");
+    }
+    double.fault(HttpFault::Answer(404, String::new()));
+    let looked = call(&accountless.provider, Operation::Check, &[]).await;
+    assert!(format!("{looked:?}").contains("Config"), "{looked:?}");
+
     double.fault(HttpFault::None);
     double.knobs().update(|knobs| knobs.no_registration = true);
-    let other = record("other.test", "");
-    let (class, message) = refused(&site.provider, Operation::Setup, &[other]).await;
+    let (class, message) = refused(&site.provider, Operation::Setup, &other).await;
     assert_eq!(class, FailureClass::Config);
     assert!(
         message.contains("disable_registration") && message.contains("`accounts`"),

@@ -197,7 +197,7 @@ async fn whoever_must_act_is_told_so_and_no_secret_is_repeated() {
         ),
         (
             HttpFault::Answer(404, "no such page".to_owned()),
-            FailureClass::Config,
+            FailureClass::Transient,
             "correct the address",
         ),
         (
