@@ -10,7 +10,7 @@ use url::Url;
 
 use crate::answer::Answer;
 use crate::bounds::{Runtime, Stopped};
-use crate::endpoint::{Plain, host_of};
+use crate::endpoint::{Plain, host_of, is_loopback};
 use crate::error::Error;
 use crate::options::{CA_FILE, PROXY, PROXY_CREDENTIALS, Settings};
 use crate::resolve::System;
@@ -77,6 +77,9 @@ impl From<SetupError> for dns01_plugin_api::Error {
 #[derive(Debug)]
 pub struct Client {
     http: reqwest::Client,
+    /// For plain HTTP on this machine, which is allowed because it stays here: it goes past every proxy, be that
+    /// of an option or of a variable.
+    direct: reqwest::Client,
     runtime: Runtime,
     timeout: Duration,
     plain: Plain,
@@ -90,16 +93,22 @@ impl Client {
     /// # Errors
     /// [`SetupError`].
     pub fn open(host: Host, product: &str, settings: Settings) -> Result<Self, SetupError> {
-        let mut builder = reqwest::Client::builder()
-            .user_agent(user_agent(host, product))
-            .connect_timeout(settings.timeout.min(CONNECT_TIMEOUT))
-            .redirect(redirect::Policy::none())
-            .referer(false)
-            .tls_version_min(tls::Version::TLS_1_2)
-            .dns_resolver(std::sync::Arc::new(System))
-            .pool_idle_timeout(IDLE_CONNECTION)
-            .http2_keep_alive_interval(PROBE_INTERVAL)
-            .http2_keep_alive_timeout(PROBE_INTERVAL);
+        let limit = settings.timeout.min(CONNECT_TIMEOUT);
+        let common = || {
+            reqwest::Client::builder()
+                .user_agent(user_agent(host, product))
+                .connect_timeout(limit)
+                .redirect(redirect::Policy::none())
+                .referer(false)
+                .tls_version_min(tls::Version::TLS_1_2)
+                .dns_resolver(std::sync::Arc::new(System))
+                .pool_idle_timeout(IDLE_CONNECTION)
+                .http2_keep_alive_interval(PROBE_INTERVAL)
+                .http2_keep_alive_timeout(PROBE_INTERVAL)
+        };
+        // without roots, which it has no use for and which take time to load
+        let direct = common().no_proxy().tls_certs_only([]);
+        let mut builder = common();
         if let Some(path) = &settings.ca_file {
             builder = builder.tls_certs_merge(roots(path)?);
         }
@@ -108,6 +117,7 @@ impl Client {
         }
         Ok(Self {
             http: builder.build()?,
+            direct: direct.build()?,
             runtime: Runtime::start()?,
             timeout: settings.timeout,
             plain: settings.plain,
@@ -161,7 +171,9 @@ impl Client {
     pub async fn exchange(&self, request: reqwest::Request) -> Result<Answer, Error> {
         let host = host_of(request.url());
         let network = |error| Error::network(&host, self.timeout, &error);
-        let mut response = self.http.execute(request).await.map_err(network)?;
+        let is_direct = request.url().scheme() == "http" && is_loopback(request.url());
+        let client = if is_direct { &self.direct } else { &self.http };
+        let mut response = client.execute(request).await.map_err(network)?;
         let too_large = || Error::TooLarge {
             host: host.clone(),
             limit: self.max_body,

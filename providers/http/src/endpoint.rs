@@ -72,7 +72,8 @@ pub fn host_of(url: &Url) -> String {
     }
 }
 
-fn is_loopback(url: &Url) -> bool {
+/// Whether the host of a URL is this machine by its name or address.
+pub(crate) fn is_loopback(url: &Url) -> bool {
     match url.host() {
         Some(Host::Domain(name)) => name == "localhost",
         Some(Host::Ipv4(address)) => address.is_loopback(),

@@ -363,6 +363,24 @@ fn a_proxy_gets_the_request_and_its_own_credentials() {
 }
 
 #[test]
+fn what_stays_on_the_machine_in_clear_goes_past_the_proxy() {
+    let proxy = Server::start(|_| Some(ok("\"by proxy\"")));
+    for address in ["127.0.0.1:0", "[::1]:0"] {
+        let server = Server::start_on(address, None, |_| Some(ok("\"direct\"")));
+        let options = [
+            ("base-url", server.url()),
+            ("proxy", proxy.url()),
+            ("proxy-credentials", "me:pr0xy-s3cret".to_owned()),
+        ];
+        let options = options.each_ref().map(|(key, value)| (*key, value.as_str()));
+        let outcome = ask(&open(&options));
+        assert_eq!(outcome.message, "direct", "{outcome:?}");
+        assert!(!server.requests()[0].contains("proxy-authorization"));
+    }
+    assert!(proxy.requests().is_empty());
+}
+
+#[test]
 fn wrong_options_are_named_and_not_repeated() {
     let missing = PathBuf::from("/nonexistent/ca.pem");
     let empty = tempfile::NamedTempFile::new().unwrap();

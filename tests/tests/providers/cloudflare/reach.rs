@@ -1,6 +1,8 @@
 //! How the service is reached from inside the sandbox: names, TLS, IPv6.
 
-use std::sync::Arc;
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::net::TcpListener;
+use std::sync::{Arc, mpsc};
 
 use dns01d::plugin::{FailureClass, MemoryState, ProviderClient as _};
 use lab::ca::ServerIdentity;
@@ -57,37 +59,46 @@ async fn what_cannot_be_reached_is_named() {
 }
 #[tokio::test]
 async fn a_proxy_is_used_by_option_or_by_a_variable_that_the_instance_lists() {
-    let scene = Scene::start().await;
-    let proxy = scene.double.base_url().replace("/client/v4", "");
-    // nobody is there: only the proxy can have answered
-    let base = "http://127.0.0.1:9/client/v4";
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let proxy = format!("http://{}", listener.local_addr().unwrap());
+    let (told, asked) = mpsc::channel();
+    // it opens no way, and tells what was asked of it
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            let mut stream = stream.unwrap();
+            let mut line = String::new();
+            BufReader::new(&stream).read_line(&mut line).unwrap();
+            if told.send(line).is_err() {
+                break;
+            }
+            _ = stream.write_all(b"HTTP/1.1 502 Bad Gateway\r\ncontent-length: 0\r\n\r\n");
+        }
+    });
+    // nobody is there (RFC 2606): only the proxy can have been asked
     let values = [
-        ("api-token", scene.token.as_str(), true),
-        ("base-url", base, false),
+        ("api-token", "s3cr3t-token-of-cloudflare", true),
+        ("base-url", "https://api.invalid/client/v4", false),
     ];
+    let one = [record("example.test", "v")];
     let mut by_option = values.to_vec();
     by_option.push(("proxy", &proxy, false));
-    present(
-        &instance("cloudflare", &by_option),
-        &[record("example.test", "option")],
-    )
-    .await;
+    failure(instance("cloudflare", &by_option).present(&one, LONG).await);
+    assert_eq!(asked.try_recv().unwrap(), "CONNECT api.invalid:443 HTTP/1.1\r\n");
 
     let state = Arc::new(MemoryState::default());
     let by_variable = instance_with("cloudflare", &values, state, |options| {
-        options.environment.insert("HTTP_PROXY".to_owned(), proxy);
+        options.environment.insert("HTTPS_PROXY".to_owned(), proxy);
     });
-    present(&by_variable, &[record("example.test", "variable")]).await;
-    assert_eq!(scene.double.txt(NAME), ["option", "variable"]);
+    while asked.try_recv().is_ok() {}
+    failure(by_variable.present(&one, LONG).await);
+    assert_eq!(asked.try_recv().unwrap(), "CONNECT api.invalid:443 HTTP/1.1\r\n");
 
-    let by_none = failure(
-        instance("cloudflare", &values)
-            .present(&[record("example.test", "v")], LONG)
-            .await,
-    );
+    while asked.try_recv().is_ok() {}
+    let by_none = failure(instance("cloudflare", &values).present(&one, LONG).await);
     assert!(
-        by_none.message.starts_with("cannot connect to 127.0.0.1:9"),
+        by_none.message.starts_with("api.invalid has no address"),
         "{}",
         by_none.message
     );
+    assert!(asked.try_recv().is_err());
 }
