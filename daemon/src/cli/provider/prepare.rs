@@ -22,6 +22,9 @@ use crate::{
     types::{DnsName, Identifier, InstanceName},
 };
 
+/// The type of the records that providers ask for, between the owner's name and the target.
+const RECORD: &str = "CNAME";
+
 /// Whom to check.
 #[derive(Debug, Args)]
 pub struct CheckArguments {
@@ -146,12 +149,43 @@ pub(super) fn table(task: Task, prepared: &Prepared, view: &View) -> String {
             view.paint(color, word)
         ));
         for text in [place(outcome), outcome.text.clone()] {
-            for line in wrap(&text, view.width.saturating_sub(2)) {
+            for line in lines(&text, view.width.saturating_sub(2)) {
                 out.push_str(&format!("  {line}\n"));
             }
         }
     }
     out
+}
+
+/// Text in lines of at most `width` columns, but each record in it on one line by itself, whatever its length: it
+/// is there to be copied into a zone.
+fn lines(text: &str, width: usize) -> Vec<String> {
+    let mut lines = Vec::new();
+    let text = clean(text);
+    for paragraph in text.lines() {
+        let words: Vec<&str> = paragraph.split_whitespace().collect();
+        let mut rest = words.as_slice();
+        while let Some(at) = rest.iter().position(|word| *word == RECORD) {
+            let Some((before, record)) = at
+                .checked_sub(1)
+                .zip(rest.get(..at + 2))
+                .map(|(owner, all)| all.split_at(owner))
+            else {
+                break;
+            };
+            if !before.is_empty() {
+                lines.extend(wrap(&before.join(" "), width));
+            }
+            // a sentence around it is no part of it
+            let record = record.join(" ");
+            lines.push(record.trim_matches(['`', ',', ';']).to_owned());
+            rest = &rest[at + 2..];
+        }
+        if !rest.is_empty() {
+            lines.extend(wrap(&rest.join(" "), width));
+        }
+    }
+    lines
 }
 
 /// Where the record of a name goes.

@@ -313,6 +313,36 @@ fn a_setup_shows_what_is_left_to_do_for_each_name() {
     let text = prepare::table(Task::Setup, &prepared, &view(60));
     assert!(!text.contains('\x1b'), "{text:?}");
     insta::assert_snapshot!(text);
+    // as the acme-dns provider words it, and as it refuses a check
+    let record =
+        "_acme-challenge.www.example.test. CNAME d420c923-bbd7-4056-ab64-c3ca54c9b3cf.auth.example.test.";
+    for (text, before, after) in [
+        (
+            format!("add this record to the zone: {record}"),
+            "add this record to the zone:",
+            "",
+        ),
+        (
+            format!("put this in its place: `{record}`; then go on"),
+            "put this in its place:",
+            "then go on\n",
+        ),
+        (format!("{record}\n{record}"), record, ""),
+    ] {
+        let prepared = Prepared {
+            instance: "acme".parse().expect("a name"),
+            outcomes: vec![outcome(None, None, None, &text)],
+        };
+        let shown = prepare::table(Task::Setup, &prepared, &view(40));
+        let after = match after {
+            "" => String::new(),
+            after => format!("  {after}"),
+        };
+        assert_eq!(
+            shown,
+            format!("credentials  done\n  {before}\n  {record}\n{after}")
+        );
+    }
     let credentials = Prepared {
         outcomes: vec![outcome(None, None, None, "ns1 accepts key dns01d")],
         ..prepared
