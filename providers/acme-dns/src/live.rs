@@ -3,7 +3,8 @@
 //! The server cannot be asked. Every update takes the place of the account's oldest value, in
 //! use or not, and "oldest" is told by whole seconds: of two that were updated in the same one,
 //! either goes. So a value that is shown already is not sent again; one in use that might have
-//! gone is sent once more; and a third update within a second waits for the next second.
+//! gone is sent once more; and a third update within a second waits for the next second. So does
+//! the first one after the start, as the process before this one may have sent two in its last.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::time::{Duration, Instant};
@@ -15,9 +16,13 @@ pub(crate) const KEPT: usize = 2;
 /// The resolution of the server's clock, and a little for the way there.
 const TICK: Duration = Duration::from_millis(1_050);
 
-/// Accounts by subdomain.
-#[derive(Debug, Default)]
-pub(crate) struct Live(Mutex<BTreeMap<String, Shown>>);
+/// Accounts by subdomain, since the instance was opened.
+#[derive(Debug)]
+pub(crate) struct Live {
+    accounts: Mutex<BTreeMap<String, Shown>>,
+    /// A process before this one may have sent updates of any account until then.
+    opened: Instant,
+}
 
 #[derive(Debug, Default)]
 struct Shown {
@@ -50,9 +55,17 @@ pub(crate) enum Plan {
 }
 
 impl Live {
+    /// Nothing is known of what was sent before `opened`.
+    pub(crate) fn new(opened: Instant) -> Self {
+        Self {
+            accounts: Mutex::default(),
+            opened,
+        }
+    }
+
     /// How `text` comes to be shown by `account`.
     pub(crate) fn plan(&self, account: &str, text: &str, now: Instant) -> Plan {
-        let mut live = self.0.lock();
+        let mut live = self.accounts.lock();
         live.retain(|_, shown| shown.matters(now));
         let Some(shown) = live.get(account) else {
             return Plan::Send {
@@ -82,18 +95,17 @@ impl Live {
 
     /// How long the next update must wait so that its second tells it from the last but one.
     pub(crate) fn pause(&self, account: &str, now: Instant) -> Duration {
-        let live = self.0.lock();
-        match live.get(account).map(|shown| &shown.updates) {
-            Some(updates) if updates.len() == KEPT => {
-                TICK.saturating_sub(now.saturating_duration_since(updates[0]))
-            }
-            _ => Duration::ZERO,
-        }
+        let live = self.accounts.lock();
+        let last_but_one = match live.get(account).map(|shown| &shown.updates) {
+            Some(updates) if updates.len() == KEPT => updates[0],
+            _ => self.opened,
+        };
+        TICK.saturating_sub(now.saturating_duration_since(last_but_one))
     }
 
     /// An update with this value was sent.
     pub(crate) fn sent(&self, account: &str, text: &str, is_certain: bool, now: Instant) {
-        let mut live = self.0.lock();
+        let mut live = self.accounts.lock();
         let shown = live.entry(account.to_owned()).or_default();
         shown.values.retain(|value| value.text != text);
         shown.values.push_back(Value {
@@ -112,7 +124,7 @@ impl Live {
 
     /// Nobody needs the value any more. It is shown until others take its place.
     pub(crate) fn release(&self, text: &str) {
-        let mut live = self.0.lock();
+        let mut live = self.accounts.lock();
         let values = live.values_mut().flat_map(|shown| &mut shown.values);
         values
             .filter(|value| value.text == text)
@@ -149,9 +161,10 @@ mod tests {
 
     impl Case {
         fn new() -> Self {
+            let opened = now();
             Case {
-                live: Live::default(),
-                start: now(),
+                live: Live::new(opened),
+                start: opened + Duration::from_secs(60),
             }
         }
 
@@ -232,11 +245,25 @@ mod tests {
     }
 
     #[test]
+    fn the_first_update_waits_for_the_second_after_that_of_the_opening() {
+        let opened = now();
+        let live = Live::new(opened);
+        assert_eq!(live.pause("x", opened), TICK);
+        let later = opened + TICK;
+        assert_eq!(live.pause("x", later), Duration::ZERO);
+        live.sent("x", "a", true, later);
+        assert_eq!(live.pause("x", later), Duration::ZERO);
+        live.sent("x", "b", true, later);
+        assert_eq!(live.pause("x", later), TICK);
+        assert_eq!(live.pause("y", later), Duration::ZERO);
+    }
+
+    #[test]
     fn what_nobody_needs_is_not_remembered() {
         let case = Case::new();
         case.send("a", 0);
         case.live.release("a");
         assert_eq!(case.plan("b", 9), send(&["b"], None));
-        assert!(case.live.0.lock().is_empty());
+        assert!(case.live.accounts.lock().is_empty());
     }
 }

@@ -45,7 +45,7 @@ impl Provider for AcmeDns {
             server: Server::open(host, settings.server, settings.http)?,
             accounts: Accounts::new(host, settings.fixed),
             allow_from: settings.allow_from,
-            live: Live::default(),
+            live: Live::new(now()),
             setting_up: Mutex::default(),
         })
     }
