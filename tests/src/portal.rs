@@ -27,8 +27,8 @@ use crate::service::{HttpFault, Service};
 /// How the portal is set up.
 #[derive(Clone, Debug)]
 pub struct PortalOptions {
-    /// The zone that it writes to.
-    pub zone: String,
+    /// The zones that it writes to.
+    pub zones: Vec<String>,
     /// Whether it takes challenges (`RAW`) instead of records.
     pub is_raw: bool,
     /// Name and password of basic authentication.
@@ -43,7 +43,7 @@ impl PortalOptions {
     /// Records of this zone, from anybody, by HTTP.
     pub fn new(zone: &str) -> Self {
         PortalOptions {
-            zone: zone.to_owned(),
+            zones: vec![zone.to_owned()],
             is_raw: false,
             credentials: None,
             header: None,
@@ -99,12 +99,13 @@ impl Portal {
     /// Where the portal is below its host: a client must append to it.
     const BASE: &'static str = "/dns/v1";
 
-    /// Starts it with an empty zone.
+    /// Starts it with empty zones.
     ///
     /// # Errors
     /// No port is to be had.
     pub async fn start(options: PortalOptions) -> Result<Self, DnsError> {
-        let dns = DnsServer::start(DnsOptions::new(vec![Zone::new(&options.zone)?])).await?;
+        let zones = options.zones.iter().map(|zone| Zone::new(zone));
+        let dns = DnsServer::start(DnsOptions::new(zones.collect::<Result<_, _>>()?)).await?;
         let identity = options.identity.clone();
         let shared = Arc::new(Shared {
             options,
@@ -132,7 +133,7 @@ impl Portal {
         format!("{}{}", self.service.url(), Self::BASE)
     }
 
-    /// The zone's server.
+    /// The zones' server.
     pub fn dns(&self) -> &DnsServer {
         &self.shared.dns
     }
@@ -191,6 +192,10 @@ impl Shared {
             ));
         }
         let (fqdn, value) = self.record(body)?;
+        let origin = self.zone_of(&fqdn).ok_or_else(|| {
+            let why = format!("`{fqdn}` is in none of our zones");
+            (StatusCode::UNPROCESSABLE_ENTITY, why)
+        })?;
         let mut records = self.records.lock();
         if adds {
             records.insert((fqdn, value));
@@ -198,12 +203,26 @@ impl Shared {
             records.remove(&(fqdn, value));
         }
         let wrong = |error: DnsError| (StatusCode::UNPROCESSABLE_ENTITY, error.to_string());
-        let mut zone = Zone::new(&self.options.zone).map_err(wrong)?;
-        for (fqdn, value) in records.iter() {
+        let mut zone = Zone::new(origin).map_err(wrong)?;
+        let here = records
+            .iter()
+            .filter(|(fqdn, _)| self.zone_of(fqdn) == Some(origin));
+        for (fqdn, value) in here {
             zone = zone.with_txt(fqdn, value).map_err(wrong)?;
         }
         self.dns.put_zone(zone);
         Ok(())
+    }
+
+    /// The longest zone that a name is in.
+    fn zone_of(&self, fqdn: &str) -> Option<&str> {
+        let name = fqdn.strip_suffix('.').unwrap_or(fqdn);
+        let is_in = |zone: &&String| {
+            let above = name.strip_suffix(zone.as_str());
+            above.is_some_and(|above| above.is_empty() || above.ends_with('.'))
+        };
+        let zones = self.options.zones.iter().filter(is_in);
+        zones.max_by_key(|zone| zone.len()).map(String::as_str)
     }
 
     fn knows(&self, headers: &HeaderMap) -> Result<(), Refused> {

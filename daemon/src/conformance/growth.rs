@@ -222,6 +222,9 @@ async fn rounds(stage: &mut Stage<'_>) -> Result<Growth, Trouble> {
 
 /// The rounds believe what the plugin says; once they are over, the servers are asked.
 async fn look_back(stage: &mut Stage<'_>, identifier: &str, published: &[Record]) {
+    if stage.options.keeps_values {
+        return;
+    }
     let left = shown(stage, identifier, published).await;
     let Some(view) = &mut stage.view else { return };
     if left.is_empty() {

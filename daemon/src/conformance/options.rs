@@ -18,6 +18,9 @@ pub struct Options {
     pub dns: Option<Dns>,
     /// How long the servers may take to show a change, where the provider does not say.
     pub visible_within: Duration,
+    /// The service has no removal, as acme-dns has none: `remove` must say that it changed nothing, and nobody looks
+    /// whether a value is gone.
+    pub keeps_values: bool,
     /// How often the instance is opened, used and closed to see whether it leaks.
     pub rounds: u32,
     /// Checks or groups to run; empty means all.

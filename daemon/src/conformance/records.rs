@@ -29,6 +29,15 @@ pub(super) async fn publish(session: &mut Session<'_, '_>) -> Seen {
         }
     }
     let done = session.remove(&records).await?;
+    if session.stage.options.keeps_values {
+        if !done.iter().all(|done| done.no_change) {
+            return failed("remove took nothing away and did not say DNS01_RESULT_NO_CHANGE");
+        }
+        return Ok(format!(
+            "came, {}; its removal changes nothing, and says so",
+            session.seen()
+        ));
+    }
     claims_change(Operation::Remove, &done)?;
     session.gone(&records).await?;
     Ok(format!("came and went, {}", session.seen()))
@@ -239,6 +248,11 @@ pub(super) async fn dry_run(session: &mut Session<'_, '_>) -> Seen {
         return moot("it has no check()");
     }
     let records = session.records(1);
+    let name = &records[0].fqdn;
+    let before = match session.stage.taken(name).await {
+        Ok(before) => before,
+        Err(error) => return failed(error.to_string()),
+    };
     let reply = session
         .one_call(Operation::Check, &[], Patience::of(CALL))
         .await?;
@@ -254,10 +268,13 @@ pub(super) async fn dry_run(session: &mut Session<'_, '_>) -> Seen {
             return failed(format!("check() of {} failed: {failure}", records[0].fqdn));
         }
     }
-    let name = &records[0].fqdn;
     match session.stage.taken(name).await {
-        Ok(0) => {}
-        Ok(count) => return failed(format!("after check() there are {count} TXT values at {name}")),
+        Ok(count) if count != before || session.stage.is_shown(&records[0]).await => {
+            return failed(format!(
+                "after check() there are {count} TXT values at {name}, and there were {before}"
+            ));
+        }
+        Ok(_) => {}
         Err(error) => return failed(error.to_string()),
     }
     session.stage.ledger.forget(&records[0]);

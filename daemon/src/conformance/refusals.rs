@@ -1,5 +1,7 @@
 //! What it must refuse, and in which words.
 
+use serde_json::Value;
+
 use super::{
     session::Session,
     verdict::{Seen, failed, moot},
@@ -90,8 +92,29 @@ fn refusal(failure: &Failure, before: &str) -> Seen {
     Ok(format!("{before}{failure}"))
 }
 
-/// Another text of the same length and alphabet, so that it is refused for what it is and not for its form.
+/// Another secret of the same form, so that it is refused for what it is and not for its form.
 fn other(secret: &str) -> String {
+    match serde_json::from_str(secret) {
+        Ok(mut document @ (Value::Object(_) | Value::Array(_))) => {
+            turn_texts(&mut document);
+            document.to_string()
+        }
+        _ => turned(secret),
+    }
+}
+
+/// The texts of a document with credentials; not its keys, which are its form.
+fn turn_texts(document: &mut Value) {
+    match document {
+        Value::String(text) => *text = turned(text),
+        Value::Array(parts) => parts.iter_mut().for_each(turn_texts),
+        Value::Object(parts) => parts.values_mut().for_each(turn_texts),
+        Value::Null | Value::Bool(_) | Value::Number(_) => {}
+    }
+}
+
+/// Another text of the same length and alphabet.
+fn turned(secret: &str) -> String {
     let turn = |c: char, first: char, last: char| {
         let (c, first, last) = (c as u8, first as u8, last as u8);
         char::from(if c == last { first } else { c + 1 })
@@ -114,5 +137,9 @@ mod tests {
     fn another_secret_has_the_form_of_the_first() {
         assert_eq!(other("azAZ09+/rest=="), "baBA10+/rest==");
         assert_ne!(other("x"), "x");
+        assert_eq!(
+            other(r#"{"example.org":{"user":"abc","list":["Z9"],"port":7}}"#),
+            r#"{"example.org":{"list":["A0"],"port":7,"user":"bcd"}}"#
+        );
     }
 }

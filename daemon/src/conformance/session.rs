@@ -217,13 +217,17 @@ impl<'s, 'a> Session<'s, 'a> {
         self.look(records, &[]).await
     }
 
-    /// No server shows these.
+    /// No server shows these, where the service takes values away.
     pub(super) async fn gone(&mut self, records: &[Record]) -> Result<(), Trouble> {
         self.look(&[], records).await
     }
 
     /// Every server shows the ones and not the others.
     pub(super) async fn look(&mut self, present: &[Record], absent: &[Record]) -> Result<(), Trouble> {
+        let absent = match self.stage.options.keeps_values {
+            true => &[],
+            false => absent,
+        };
         let Some(view) = &mut self.stage.view else {
             return Ok(());
         };

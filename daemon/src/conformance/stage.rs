@@ -60,6 +60,13 @@ pub enum SetupError {
     },
 }
 
+/// A name and its zone, for the records of another name.
+#[derive(Debug)]
+struct Alias {
+    owner: String,
+    zone: String,
+}
+
 /// What all checks share.
 #[derive(Debug)]
 pub(super) struct Stage<'a> {
@@ -78,6 +85,8 @@ pub(super) struct Stage<'a> {
     pub(super) leaks: Vec<Leak>,
     /// What many rounds showed, once they were run.
     pub(super) growth: Option<Result<Growth, Trouble>>,
+    /// Where the one name's CNAMEs lead.
+    alias: Option<Alias>,
     confinement: Option<Confinement>,
     state: Arc<dyn PluginState>,
     left: Vec<Leftover>,
@@ -121,6 +130,7 @@ impl<'a> Stage<'a> {
             does_not_open: false,
             leaks: Vec::new(),
             growth: None,
+            alias: None,
             confinement: None,
             state: Arc::new(MemoryState::default()),
             left: Vec::new(),
@@ -128,6 +138,18 @@ impl<'a> Stage<'a> {
         };
         let identifier = stage.identifier();
         let name = names::challenge_name(&identifier);
+        if let Some(view) = &mut stage.view
+            && options.name.is_some()
+        {
+            let place = view.place(&name).await?;
+            stage.alias = (!place.chain.is_empty()).then(|| Alias {
+                owner: place.owner.to_string(),
+                zone: names::of(&place.zone),
+            });
+        }
+        if options.keeps_values {
+            return Ok(stage);
+        }
         match stage.taken(&name).await? {
             0 => Ok(stage),
             count => Err(SetupError::Taken { name, count }),
@@ -165,7 +187,15 @@ impl<'a> Stage<'a> {
     /// A record for it.
     pub(super) fn record(&self, identifier: &str) -> Record {
         let least = self.info.as_ref().map_or(0, |info| info.min_ttl);
-        names::record(identifier, &names::of(&self.options.zone), TTL.max(least))
+        let mut record = names::record(identifier, &names::of(&self.options.zone), TTL.max(least));
+        // as in service: what is written is written where the CNAMEs lead
+        if let (Some(name), Some(alias)) = (&self.options.name, &self.alias)
+            && name.as_str() == identifier
+        {
+            record.fqdn.clone_from(&alias.owner);
+            record.zone.clone_from(&alias.zone);
+        }
+        record
     }
 
     /// A process with the library loaded and no instance open.
@@ -294,9 +324,16 @@ impl<'a> Stage<'a> {
 
     /// Whether the servers show that a record is gone; `None` where there are none to ask.
     async fn gone(&mut self, record: &Record) -> Option<Result<(), String>> {
+        if self.options.keeps_values {
+            return None;
+        }
         let view = self.view.as_mut()?;
         // what is in nobody's zone is nowhere
-        if !is_in(&record.fqdn, &self.options.zone) {
+        let is_alias = self
+            .alias
+            .as_ref()
+            .is_some_and(|alias| alias.owner == record.fqdn);
+        if !is_alias && !is_in(&record.fqdn, &self.options.zone) {
             return Some(Ok(()));
         }
         let wanted = Wanted {
@@ -322,6 +359,9 @@ impl<'a> Stage<'a> {
                 self.hollow
             ))),
             [] if presented == 0 => Err(Trouble::Moot("nothing was published".to_owned())),
+            [] if self.options.keeps_values => Err(Trouble::Moot(format!(
+                "{presented} records were presented to a service that takes no value away"
+            ))),
             [] => Ok(format!("{presented} records were presented, and none is left")),
             left => {
                 let names: Vec<String> = left

@@ -93,13 +93,19 @@ struct Update {
     txt: String,
 }
 
-#[derive(Serialize)]
-struct Registered<'a> {
-    username: &'a str,
-    password: &'a str,
-    fulldomain: String,
-    subdomain: &'a str,
-    allowfrom: &'a [String],
+/// An account, as it is given out and as other clients keep it.
+#[derive(Clone, Debug, Serialize)]
+pub struct Registered {
+    /// Who changes the name.
+    pub username: String,
+    /// What proves it.
+    pub password: String,
+    /// Where the values appear.
+    pub fulldomain: String,
+    /// Its first label.
+    pub subdomain: String,
+    /// Networks that may use it; all if there are none.
+    pub allowfrom: Vec<String>,
 }
 
 impl Double {
@@ -158,6 +164,11 @@ impl Double {
     /// What goes wrong from now on.
     pub fn fault(&self, fault: HttpFault) {
         self.faults.update(|current| *current = fault);
+    }
+
+    /// Makes an account for use from everywhere, without a request.
+    pub fn register(&self) -> Registered {
+        self.shared.make(Vec::new())
     }
 
     /// Accounts made so far.
@@ -251,6 +262,11 @@ impl Shared {
         if allow_from.iter().any(|network| range(network).is_none()) {
             return refuse(StatusCode::BAD_REQUEST, "invalid_allowfrom_cidr");
         }
+        (StatusCode::CREATED, axum::Json(self.make(allow_from))).into_response()
+    }
+
+    /// A new account, as the answer to a registration has it.
+    fn make(&self, allow_from: Vec<String>) -> Registered {
         let (username, subdomain) = (uuid(), uuid());
         let mut random = [0; 30];
         openssl::rand::rand_bytes(&mut random).expect("OpenSSL has random bytes");
@@ -260,16 +276,15 @@ impl Shared {
             allow_from,
             rows: Default::default(),
         };
-        let answer = axum::Json(Registered {
-            username: &username,
-            password: &account.password,
+        let registered = Registered {
+            username: username.clone(),
+            password: account.password.clone(),
             fulldomain: format!("{}.{}", account.subdomain, self.domain),
-            subdomain: &account.subdomain,
-            allowfrom: &account.allow_from,
-        });
-        let answer = (StatusCode::CREATED, answer).into_response();
+            subdomain: account.subdomain.clone(),
+            allowfrom: account.allow_from.clone(),
+        };
         self.state.lock().insert(username, account);
-        answer
+        registered
     }
 
     fn update(&self, headers: &HeaderMap, sent: Option<&Update>) -> Response {

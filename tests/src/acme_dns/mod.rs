@@ -6,5 +6,5 @@ mod double;
 mod real;
 
 pub(crate) use double::is_value;
-pub use double::{AcmeDnsKnobs, AcmeDnsSeen, Double};
+pub use double::{AcmeDnsKnobs, AcmeDnsSeen, Double, Registered};
 pub use real::{Real, installed};

@@ -36,10 +36,19 @@ impl Lab {
     }
 
     pub async fn with(policy: BindPolicy) -> Lab {
+        Lab::made(policy, "").await
+    }
+
+    /// With these records in the zone.
+    pub async fn aliased(records: &str) -> Lab {
+        Lab::made(BindPolicy::ZoneSub, records).await
+    }
+
+    async fn made(policy: BindPolicy, records: &str) -> Lab {
         let key = TsigKey::generate("dns01d").expect("a key");
         let mut options = BindOptions::new(ZONE, key.clone());
         options.zones.push(SUBZONE.to_owned());
-        options.records = "sub IN NS ns1\nsub2 IN A 127.0.0.1".to_owned();
+        options.records = format!("sub IN NS ns1\nsub2 IN A 127.0.0.1\n{records}");
         options.policy = policy;
         let bind = Bind::start(options).await.expect("BIND");
         let directory = tempfile::tempdir().expect("a directory");

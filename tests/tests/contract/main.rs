@@ -6,9 +6,11 @@
     reason = "a test that cannot go on says where"
 )]
 
+mod acme_dns;
 mod broken;
 mod cloudflare;
 mod examples;
+mod httpreq;
 mod lab;
 mod primaries;
 mod rfc2136;

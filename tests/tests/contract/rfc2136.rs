@@ -73,6 +73,25 @@ async fn values_of_others_are_never_touched() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_service_that_keeps_values_must_say_that_nothing_changed() {
+    let lab = Lab::new().await;
+    let mut command = lab.kit(&built("libdns01_rfc2136.so"), &lab.options(""));
+    let run = Run::of(command.args(["--keeps-values", "--only", "publish"]));
+    let seen = run.only_failure("publish");
+    assert!(seen.contains("did not say DNS01_RESULT_NO_CHANGE"), "{seen}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_name_with_a_cname_is_tested_where_that_leads() {
+    let lab = Lab::aliased("_acme-challenge.www IN CNAME challenges").await;
+    let mut command = lab.kit(&built("libdns01_rfc2136.so"), &lab.options(""));
+    let run = Run::of(command.args(["--name", "www.example.test"]));
+    run.passed_but_for(&["apex", "long-label", NO_HANDLES, "subzone"]);
+    let left = lab.bind.txt("challenges.example.test").await.unwrap();
+    assert!(left.is_empty(), "{left:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn an_interrupted_run_removes_what_it_published_and_fails() {
     let lab = Lab::new().await;
     let mut command = lab.kit_of_rounds(&built("libdns01_rfc2136.so"), &lab.options(""), "1000000");

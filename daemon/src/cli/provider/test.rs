@@ -67,6 +67,10 @@ pub struct Arguments {
     /// How long the servers may take to show a change, at least
     #[arg(long, value_name = "SECONDS", default_value_t = conformance::DEFAULT_VISIBLE.as_secs())]
     visible_within: u64,
+    /// The service takes no value away, as acme-dns, where newer ones take its place: remove() must say that it
+    /// changed nothing, and values may stay
+    #[arg(long)]
+    keeps_values: bool,
     /// How often the instance is opened, used and closed to see whether it leaks
     #[arg(long, value_name = "NUMBER", default_value_t = conformance::DEFAULT_ROUNDS)]
     rounds: u32,
@@ -182,6 +186,7 @@ async fn test(arguments: Arguments, machine: &Machine) -> Result<Outcome, TestEr
         name: arguments.name,
         subzone: arguments.subzone,
         visible_within: Duration::from_secs(arguments.visible_within),
+        keeps_values: arguments.keeps_values,
         rounds: arguments.rounds,
         only: arguments.only,
     };
