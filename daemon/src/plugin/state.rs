@@ -13,7 +13,8 @@ pub const MAX_VALUE: usize = 64 << 10;
 /// Most keys of one instance.
 pub const MAX_KEYS: usize = 64;
 
-/// Where one instance's state is kept: durable, readable by the daemon's user alone, never shown to another instance.
+/// Where one instance's state is kept: durable, in clear but for the daemon's user alone to read, never shown to
+/// another instance.
 ///
 /// Keys are 1 to [`MAX_KEY`] bytes of `[A-Za-z0-9_.-]`, values at most [`MAX_VALUE`] bytes; both are
 /// checked before they come here. Both methods may block on a disk.

@@ -198,7 +198,9 @@ impl Error {
         match self {
             Self::Forbidden { .. } => Some(401),
             Self::BadSubdomain { .. } | Self::BadTxt { .. } | Self::BadNetwork { .. } => Some(400),
-            Self::NoRegistration { status, .. } | Self::WrongServer { status, .. } => Some(i32::from(*status)),
+            Self::NoRegistration { status, .. } | Self::WrongServer { status, .. } => {
+                Some(i32::from(*status))
+            }
             _ => None,
         }
     }

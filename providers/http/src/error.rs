@@ -216,7 +216,9 @@ fn refusal(status: u16) -> String {
         300..=399 => "a redirect, which is never followed: correct the address in the configuration",
         401 => "that the credentials are wrong or have run out",
         403 => "that the credentials do not allow this",
-        404 => "that there is no such thing: it is tried again; if it stays so, correct the address in the configuration",
+        404 => {
+            "that there is no such thing: it is tried again; if it stays so, correct the address in the configuration"
+        }
         405 | 410 => "that there is no such thing: correct the address in the configuration",
         407 => "for the proxy, which wants other credentials",
         429 => "that there were too many requests: it is tried again later",

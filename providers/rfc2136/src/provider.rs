@@ -188,7 +188,20 @@ impl Rfc2136 {
     /// Is the key good? Says how that was seen.
     fn check_key(&self, call: &Call<'_>) -> Result<String, Error> {
         let zone = self.zone.clone().unwrap_or_else(Name::root);
-        let answer = self.client.ask(call, &soa_query(&zone))?;
+        let answer = match self.client.ask(call, &soa_query(&zone)) {
+            // Knot DNS looks at a signature only after it has found a zone of its own for the question
+            Err(Error::Unsigned {
+                server,
+                key,
+                code: ResponseCode::Refused,
+            }) if self.zone.is_none() => {
+                return Ok(format!(
+                    "{server} answers, and looks at key {key} only for a zone of its own: check a name, or give \
+                     option `zone`, to see whether it accepts it"
+                ));
+            }
+            answer => answer?,
+        };
         if self.zone.is_some() {
             self.holds(&answer, &zone)?;
             // an update without updates: the server checks who asks and changes nothing
