@@ -295,7 +295,7 @@ _dns01d() {
             return 0
             ;;
         dns01d__subcmd__provider__subcmd__test)
-            opts="-c -h --options --zone --provider --name --subzone --server --no-dns --visible-within --rounds --only --allow-exec --json --plugin-dir --plugin-host --config --socket --help"
+            opts="-c -h --options --zone --provider --name --subzone --server --no-dns --visible-within --keeps-values --rounds --only --allow-exec --json --plugin-dir --plugin-host --config --socket --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0

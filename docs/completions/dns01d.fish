@@ -104,6 +104,7 @@ complete -c dns01d -n "__fish_dns01d_using_subcommand provider; and __fish_seen_
 complete -c dns01d -n "__fish_dns01d_using_subcommand provider; and __fish_seen_subcommand_from test" -s c -l config -d 'The configuration file' -r -F
 complete -c dns01d -n "__fish_dns01d_using_subcommand provider; and __fish_seen_subcommand_from test" -l socket -d 'The control socket, instead of the one in the configuration' -r -F
 complete -c dns01d -n "__fish_dns01d_using_subcommand provider; and __fish_seen_subcommand_from test" -l no-dns -d 'Do not look in DNS: for a provider that publishes nowhere'
+complete -c dns01d -n "__fish_dns01d_using_subcommand provider; and __fish_seen_subcommand_from test" -l keeps-values -d 'The service takes no value away, as acme-dns, where newer ones take its place: remove() must say that it changed nothing, and values may stay'
 complete -c dns01d -n "__fish_dns01d_using_subcommand provider; and __fish_seen_subcommand_from test" -l allow-exec -d 'Let the plugin run programs, as `allow-exec` of a configuration does'
 complete -c dns01d -n "__fish_dns01d_using_subcommand provider; and __fish_seen_subcommand_from test" -l json -d 'Print one JSON object'
 complete -c dns01d -n "__fish_dns01d_using_subcommand provider; and __fish_seen_subcommand_from test" -s h -l help -d 'Print help (see more with \'--help\')'
