@@ -7,12 +7,19 @@
 use std::{
     fs, io,
     path::{Path, PathBuf},
-    sync::atomic::{AtomicU64, Ordering},
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
 };
+
+use parking_lot::Mutex;
+
+use super::descendants::descendants;
 
 /// Where the daemon itself goes.
 const OWN: &str = "daemon";
-/// How the plugins' begin.
+/// How the plugins' begin; the daemon's process number and a number follow.
 const PLUGIN: &str = "plugin-";
 /// Processes and threads of a plugin with all its programs. A script takes a handful, a Go or Python program
 /// a dozen.
@@ -21,6 +28,9 @@ const TASKS: u64 = 256;
 const DELEGATED: [&str; 2] = ["user.delegate", "trusted.delegate"];
 /// Processes may be started while the others are moved; so often it is tried.
 const MOVES: usize = 10;
+
+/// Numbers of all plugins' cgroups of this process, whichever delegation they are below: none comes twice.
+static NEXT: AtomicU64 = AtomicU64::new(0);
 
 /// Why there are no cgroups for plugins.
 #[derive(Debug, thiserror::Error)]
@@ -39,6 +49,17 @@ pub enum NoCgroup {
         /// What it lacks.
         controller: &'static str,
     },
+    /// Others live in it, who are not the daemon's to move.
+    #[error(
+        "{} holds processes that the daemon did not start ({processes}): start dns01d in a cgroup of its own",
+        directory.display()
+    )]
+    Shared {
+        /// The cgroup.
+        directory: PathBuf,
+        /// Their numbers.
+        processes: String,
+    },
     /// It cannot be changed after all, as with ProtectControlGroups=yes.
     #[error("{}: {source}", file.display())]
     Refused {
@@ -49,19 +70,26 @@ pub enum NoCgroup {
     },
 }
 
-/// The daemon's cgroup, prepared for others below it.
+/// The daemon's cgroup, prepared for others below it. A process takes it once.
 #[derive(Debug)]
 pub struct Delegation {
     root: PathBuf,
-    next: AtomicU64,
+    retired: Retired,
 }
+
+/// Cgroups that are done with but had not emptied yet; the kernel keeps them until then.
+type Retired = Arc<Mutex<Vec<PathBuf>>>;
 
 /// The cgroup of one plugin process. Dropping it kills what is in it.
 #[derive(Debug)]
-pub struct Cgroup(PathBuf);
+pub struct Cgroup {
+    directory: PathBuf,
+    retired: Retired,
+}
 
 impl Delegation {
-    /// Moves this process into a leaf of its cgroup, if that is delegated to it, and hands the controllers on.
+    /// Moves this process into a leaf of its cgroup, if that is delegated to it, hands the controllers on, and
+    /// ends what a daemon before it left there.
     ///
     /// # Errors
     /// Why that cannot be.
@@ -69,7 +97,7 @@ impl Delegation {
         let memberships = read(Path::new("/proc/self/cgroup"))?;
         let mounts = read(Path::new("/proc/self/mountinfo"))?;
         let own = own_directory(&memberships, &mounts).ok_or(NoCgroup::NoHierarchy)?;
-        // a second daemon of one process, or DelegateSubgroup= of the unit
+        // a daemon started by a hook of another, or DelegateSubgroup= of the unit
         let root = match own.parent() {
             Some(parent) if own.ends_with(OWN) => parent.to_owned(),
             _ => own,
@@ -92,21 +120,17 @@ impl Delegation {
             }
         }
         let leaf = root.join(OWN);
-        make(&leaf)?;
-        let control = root.join("cgroup.subtree_control");
-        for _ in 0..MOVES {
-            for process in read(&root.join("cgroup.procs"))?.lines() {
-                // one that has ended meanwhile is no loss
-                let _ = fs::write(leaf.join("cgroup.procs"), process);
-            }
-            if fs::write(&control, "+pids +memory").is_ok() {
-                let next = AtomicU64::new(0);
-                return Ok(Delegation { root, next });
-            }
+        match fs::create_dir(&leaf) {
+            Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(refused(&leaf, error)),
+            _ => {}
         }
-        write(&control, "+pids +memory")?;
-        let next = AtomicU64::new(0);
-        Ok(Delegation { root, next })
+        move_own(&root, &leaf)?;
+        let delegation = Delegation {
+            root,
+            retired: Retired::default(),
+        };
+        delegation.end_leftovers();
+        Ok(delegation)
     }
 
     /// A cgroup for a plugin whose own process may have `memory` bytes: as much again is for its programs
@@ -115,27 +139,46 @@ impl Delegation {
     /// # Errors
     /// Of the system.
     pub fn cgroup(&self, memory: u64) -> Result<Cgroup, NoCgroup> {
-        self.sweep();
-        let number = self.next.fetch_add(1, Ordering::Relaxed);
-        let directory = self.root.join(format!("{PLUGIN}{number}"));
-        make(&directory)?;
-        let cgroup = Cgroup(directory);
-        write(&cgroup.0.join("pids.max"), &TASKS.to_string())?;
-        write(
-            &cgroup.0.join("memory.max"),
-            &memory.saturating_mul(2).to_string(),
-        )?;
+        self.retired.lock().retain(|directory| !is_removed(directory));
+        let number = NEXT.fetch_add(1, Ordering::Relaxed);
+        let name = format!("{PLUGIN}{}-{number}", std::process::id());
+        let directory = self.root.join(name);
+        // one that exists is another's: its limits and its end would not be ours
+        fs::create_dir(&directory).map_err(|source| refused(&directory, source))?;
+        let cgroup = self.known(directory);
+        cgroup.set("pids.max", TASKS)?;
+        cgroup.set("memory.max", memory.saturating_mul(2))?;
+        // swap would be as much again, or all there is; a kernel without it has no such file
+        if cgroup.directory.join("memory.swap.max").exists() {
+            cgroup.set("memory.swap.max", 0)?;
+        }
         Ok(cgroup)
     }
 
-    /// Removes those that had not emptied yet when they were done with; the kernel keeps the others.
-    fn sweep(&self) {
+    fn known(&self, directory: PathBuf) -> Cgroup {
+        Cgroup {
+            directory,
+            retired: Arc::clone(&self.retired),
+        }
+    }
+
+    /// Ends the plugins of daemons that were killed and could not. Those of a daemon that lives are left alone:
+    /// this process may be one that its hook started.
+    fn end_leftovers(&self) {
         let Ok(entries) = fs::read_dir(&self.root) else {
             return;
         };
+        let daemons = fs::read_to_string(self.root.join(OWN).join("cgroup.procs")).unwrap_or_default();
+        // nothing is this process's yet: what has its number is of one before it that had the same
+        let living =
+            |daemon: &str| daemon != own_number() && daemons.lines().any(|process| process == daemon);
         for entry in entries.flatten() {
-            if entry.file_name().to_string_lossy().starts_with(PLUGIN) {
-                let _ = fs::remove_dir(entry.path());
+            let name = entry.file_name();
+            let Some(name) = name.to_str().and_then(|name| name.strip_prefix(PLUGIN)) else {
+                continue;
+            };
+            if !name.split('-').next().is_some_and(living) {
+                drop(self.known(entry.path()));
             }
         }
     }
@@ -147,21 +190,66 @@ impl Cgroup {
     /// # Errors
     /// Of the system.
     pub fn admit(&self, process: u32) -> io::Result<()> {
-        fs::write(self.0.join("cgroup.procs"), process.to_string())
+        fs::write(self.directory.join("cgroup.procs"), process.to_string())
     }
 
     /// Kills everything in it.
     pub fn kill(&self) {
         // before Linux 5.14 there is no such file; the process group goes all the same
-        let _ = fs::write(self.0.join("cgroup.kill"), "1");
+        let _ = fs::write(self.directory.join("cgroup.kill"), "1");
+    }
+
+    fn set(&self, limit: &str, value: u64) -> Result<(), NoCgroup> {
+        write(&self.directory.join(limit), &value.to_string())
     }
 }
 
 impl Drop for Cgroup {
     fn drop(&mut self) {
         self.kill();
-        // not before the last process has ended: then the next one's `sweep` does it
-        let _ = fs::remove_dir(&self.0);
+        if !is_removed(&self.directory) {
+            // the last process has not ended yet: the next plugin's start looks again
+            self.retired.lock().push(std::mem::take(&mut self.directory));
+        }
+    }
+}
+
+/// Empties a cgroup of this process and those it started, and hands its controllers on.
+fn move_own(root: &Path, leaf: &Path) -> Result<(), NoCgroup> {
+    let control = root.join("cgroup.subtree_control");
+    let mut handed_on = Ok(());
+    for _ in 0..MOVES {
+        let own = descendants(std::process::id());
+        let members = read(&root.join("cgroup.procs"))?;
+        let (own, others): (Vec<&str>, Vec<&str>) = members
+            .lines()
+            .partition(|process| process.parse().is_ok_and(|process| own.contains(&process)));
+        if !others.is_empty() {
+            return Err(NoCgroup::Shared {
+                directory: root.to_owned(),
+                processes: others.join(", "),
+            });
+        }
+        for process in own {
+            // one that has ended meanwhile is no loss
+            let _ = fs::write(leaf.join("cgroup.procs"), process);
+        }
+        handed_on = write(&control, "+pids +memory");
+        if handed_on.is_ok() {
+            break;
+        }
+    }
+    handed_on
+}
+
+fn own_number() -> String {
+    std::process::id().to_string()
+}
+
+fn is_removed(directory: &Path) -> bool {
+    match fs::remove_dir(directory) {
+        Ok(()) => true,
+        Err(error) => error.kind() == io::ErrorKind::NotFound,
     }
 }
 
@@ -198,13 +286,6 @@ fn write(file: &Path, text: &str) -> Result<(), NoCgroup> {
     fs::write(file, text).map_err(|source| refused(file, source))
 }
 
-fn make(directory: &Path) -> Result<(), NoCgroup> {
-    match fs::create_dir(directory) {
-        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(refused(directory, error)),
-        _ => Ok(()),
-    }
-}
-
 fn refused(file: &Path, source: io::Error) -> NoCgroup {
     NoCgroup::Refused {
         file: file.to_owned(),
@@ -213,105 +294,4 @@ fn refused(file: &Path, source: io::Error) -> NoCgroup {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::{
-        os::unix::process::ExitStatusExt as _,
-        process::{Command, Stdio},
-    };
-
-    use super::*;
-
-    const MOUNTS: &str = "\
-29 1 0:25 / /proc rw shared:1 - proc proc rw
-30 23 0:26 / /sys/fs/cgroup rw,nosuid shared:9 - cgroup2 cgroup2 rw,nsdelegate
-";
-
-    #[test]
-    fn the_own_cgroup_is_found_through_the_mount() {
-        let find = |memberships, mounts: &str| own_directory(memberships, mounts);
-        assert_eq!(
-            find("1:name=systemd:/x\n0::/system.slice/dns01d.service\n", MOUNTS).unwrap(),
-            Path::new("/sys/fs/cgroup/system.slice/dns01d.service")
-        );
-        let part = MOUNTS.replace(" / /sys", " /machine /sys");
-        assert_eq!(
-            find("0::/machine/dns01d\n", &part).unwrap(),
-            Path::new("/sys/fs/cgroup/dns01d")
-        );
-        assert_eq!(find("0::/elsewhere\n", &part), None);
-        assert_eq!(find("8:pids:/x\n", MOUNTS), None);
-        assert_eq!(find("0::/x\n", MOUNTS.lines().next().unwrap()), None);
-    }
-
-    /// Plain files in the place of the kernel's: what is written where.
-    #[test]
-    fn the_daemon_moves_into_a_leaf_and_each_plugin_gets_its_limits() {
-        let directory = tempfile::tempdir().unwrap();
-        let root = directory.path();
-        fs::write(root.join("cgroup.controllers"), "cpu memory pids\n").unwrap();
-        fs::write(root.join("cgroup.procs"), "17\n").unwrap();
-        let delegation = Delegation::prepare(root.to_owned()).unwrap();
-        let content = |file: &str| fs::read_to_string(root.join(file)).unwrap();
-        assert_eq!(content("daemon/cgroup.procs"), "17");
-        assert_eq!(content("cgroup.subtree_control"), "+pids +memory");
-        let cgroup = delegation.cgroup(1 << 20).unwrap();
-        cgroup.admit(4711).unwrap();
-        assert_eq!(content("plugin-0/pids.max"), "256");
-        assert_eq!(content("plugin-0/memory.max"), (2 << 20).to_string());
-        assert_eq!(content("plugin-0/cgroup.procs"), "4711");
-        drop(cgroup);
-        assert_eq!(content("plugin-0/cgroup.kill"), "1");
-        assert!(delegation.cgroup(1).unwrap().0.ends_with("plugin-1"));
-    }
-
-    #[test]
-    fn a_cgroup_that_cannot_limit_is_none() {
-        let directory = tempfile::tempdir().unwrap();
-        fs::write(directory.path().join("cgroup.controllers"), "memory hugetlb\n").unwrap();
-        let error = Delegation::prepare(directory.path().to_owned()).unwrap_err();
-        assert!(error.to_string().ends_with("has no controller `pids`"), "{error}");
-        assert!(!directory.path().join(OWN).exists(), "nothing was changed");
-    }
-
-    /// In the kernel's own hierarchy, where root may make a cgroup; who is not root sees that he is refused.
-    #[test]
-    fn everything_in_a_cgroup_is_killed_with_it_also_what_left_its_process_group() {
-        let mounts = fs::read_to_string("/proc/self/mountinfo").unwrap();
-        let root = own_directory("0::/\n", &mounts).expect("a kernel with cgroup v2");
-        let directory = root.join(format!("dns01d-test-{}", std::process::id()));
-        if !rustix::process::geteuid().is_root() {
-            assert!(matches!(make(&directory), Err(NoCgroup::Refused { .. })));
-            return;
-        }
-        make(&directory).unwrap();
-        assert!(!is_delegated(&directory), "made by root is not given to root");
-        rustix::fs::setxattr(&directory, "user.delegate", b"1", rustix::fs::XattrFlags::CREATE).unwrap();
-        assert!(is_delegated(&directory));
-        let cgroup = Cgroup(directory.clone());
-        let mut child = Command::new("sh")
-            .args(["-c", "read -r go; setsid sleep 4901 & sleep 4901"])
-            .stdin(Stdio::piped())
-            .spawn()
-            .unwrap();
-        cgroup.admit(child.id()).unwrap();
-        // only now may it start others, as a plugin host waits for its first message
-        drop(child.stdin.take());
-        let members = || fs::read_to_string(directory.join("cgroup.procs")).unwrap_or_default();
-        while members().lines().count() < 3 {
-            std::thread::yield_now();
-        }
-        drop(cgroup);
-        assert_eq!(child.wait().unwrap().signal(), Some(libc::SIGKILL));
-        while !members().is_empty() {
-            std::thread::yield_now();
-        }
-        let delegation = Delegation {
-            root: directory.clone(),
-            next: AtomicU64::new(0),
-        };
-        delegation.sweep();
-        if directory.exists() {
-            fs::remove_dir(&directory).unwrap();
-        }
-    }
-}
+mod tests;

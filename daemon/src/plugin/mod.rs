@@ -10,6 +10,7 @@ mod catalogue;
 mod cgroup;
 mod client;
 mod connection;
+mod descendants;
 mod elf;
 mod ending;
 mod error;

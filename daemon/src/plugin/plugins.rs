@@ -34,6 +34,9 @@ use super::{
 /// Reading tables takes milliseconds; mapping a bridge of 80 MB from a cold disk takes seconds.
 const DESCRIBE: Duration = Duration::from_secs(10);
 
+/// The daemon's cgroup is its process's, and outlives a change of the options; `None` where there is none.
+static DELEGATION: OnceLock<Option<Delegation>> = OnceLock::new();
+
 /// Starts plugin processes. Cheap to clone; one per daemon.
 #[derive(Clone, Debug)]
 pub struct Plugins(Arc<Shared>);
@@ -42,8 +45,6 @@ pub struct Plugins(Arc<Shared>);
 struct Shared {
     options: HostOptions,
     spawner: Spawner,
-    // taken when the first plugin wants to run programs
-    delegation: OnceLock<Option<Delegation>>,
     // by the file's identity, which changes with its content, owner or mode
     descriptions: Mutex<HashMap<Identity, Arc<OnceCell<Arc<Description>>>>>,
 }
@@ -58,7 +59,6 @@ impl Plugins {
         Ok(Plugins(Arc::new(Shared {
             options,
             spawner,
-            delegation: OnceLock::new(),
             descriptions: Mutex::default(),
         })))
     }
@@ -70,6 +70,9 @@ impl Plugins {
         source: Arc<dyn OptionSource>,
         state: Arc<dyn PluginState>,
     ) -> Instance {
+        if options.allow_exec {
+            delegation();
+        }
         Instance::new(self.clone(), options, source, state)
     }
 
@@ -149,18 +152,7 @@ impl Plugins {
     /// What limits the programs of a plugin together; `None`, and a word to the operator once, where the
     /// daemon has no cgroup to give. Then the plugin host limits their number, or refuses.
     pub(super) fn cgroup(&self, memory: u64) -> Option<Cgroup> {
-        let delegation = self.0.delegation.get_or_init(|| match Delegation::take() {
-            Ok(delegation) => Some(delegation),
-            Err(reason) => {
-                tracing::info!(
-                    %reason,
-                    "no cgroup limits the programs of plugins: their number is limited with all processes of \
-                     the daemon's user, their memory one by one"
-                );
-                None
-            }
-        });
-        let cgroup = delegation.as_ref()?.cgroup(memory);
+        let cgroup = delegation()?.cgroup(memory);
         cgroup
             .inspect_err(|error| tracing::warn!(%error, "no cgroup for the programs of a plugin"))
             .ok()
@@ -189,6 +181,23 @@ impl Plugins {
             spawner: &self.0.spawner,
         }
     }
+}
+
+/// Taken when the first plugin that may run programs is made: then hardly anything else runs, and what a
+/// killed daemon left is ended before this one starts its own.
+fn delegation() -> Option<&'static Delegation> {
+    let take = || {
+        Delegation::take()
+            .inspect_err(|reason| {
+                tracing::info!(
+                    %reason,
+                    "no cgroup limits the programs of plugins: their number is limited with all processes of \
+                     the daemon's user, their memory one by one"
+                );
+            })
+            .ok()
+    };
+    DELEGATION.get_or_init(take).as_ref()
 }
 
 /// Opens and checks a library without blocking the runtime.
