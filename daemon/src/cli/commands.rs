@@ -21,6 +21,10 @@ use crate::{
 pub(super) const EX_CONFIG: u8 = 78;
 /// The daemon's own threads: it waits more than it works.
 const WORKERS: usize = 4;
+/// Threads for what blocks (files, keys, plugins' state), of the daemon's user: where no cgroup counts the programs
+/// of a plugin, these are counted with them. Only a load of the configuration waits for another, and there is one
+/// at a time: fewer threads do no harm but a queue.
+const BLOCKING: usize = 128;
 
 /// Does what the arguments say.
 pub fn run(arguments: Arguments) -> ExitCode {
@@ -66,7 +70,9 @@ fn runtime(command: &Command) -> io::Result<Runtime> {
         Command::Run => {
             let mut builder = tokio::runtime::Builder::new_multi_thread();
             let cores = std::thread::available_parallelism().map_or(1, usize::from);
-            builder.worker_threads(cores.min(WORKERS));
+            builder
+                .worker_threads(cores.min(WORKERS))
+                .max_blocking_threads(BLOCKING);
             builder
         }
         _ => tokio::runtime::Builder::new_current_thread(),

@@ -8,18 +8,27 @@ use std::io;
 use rustix::process::{Pid, Resource, Rlimit, WaitOptions};
 
 /// Processes and threads that programs may have at once, with whatever the daemon and its other plugins start
-/// meanwhile. A script takes a handful, a Go or Python program a dozen.
-const PROGRAMS: u64 = 256;
+/// meanwhile: the daemon's own threads come and go by a hundred, each plugin has a few, a script takes a
+/// handful, a Go or Python program a dozen.
+const PROGRAMS: u64 = 1024;
 /// More than a user that runs a daemon has.
 const MOST: u64 = 1 << 16;
 
 /// Sets the limit.
 ///
 /// # Errors
-/// In operator words, if the kernel does not keep it (to root it does not) or cannot set it.
+/// In operator words, if the kernel does not keep it (to root it does not) or cannot set it. Then the limit is
+/// what it was.
 pub fn limit() -> Result<(), String> {
-    let refused = |error: io::Error| format!("programs cannot be limited in number: {error}");
     let before = rustix::process::getrlimit(Resource::Nproc);
+    limit_from(&before).inspect_err(|_| {
+        // only ever below its hard limit, which was not changed: this can always be set
+        let _ = rustix::process::setrlimit(Resource::Nproc, before);
+    })
+}
+
+fn limit_from(before: &Rlimit) -> Result<(), String> {
+    let refused = |error: io::Error| format!("programs cannot be limited in number: {error}");
     let hard = before.maximum.unwrap_or(u64::MAX);
     if forks_within(1, before.maximum).map_err(refused)? {
         return Err(
@@ -30,6 +39,12 @@ pub fn limit() -> Result<(), String> {
     }
     // least limit that lets one more process start
     let (mut too_few, mut enough) = (1, MOST.min(hard));
+    if !forks_within(enough, before.maximum).map_err(refused)? {
+        return Err(format!(
+            "programs cannot be limited in number, because no process starts even within {enough}: the user of \
+             dns01d or its service has reached another limit (LimitNPROC= or TasksMax= of its systemd unit)"
+        ));
+    }
     while enough - too_few > 1 {
         let middle = too_few + (enough - too_few) / 2;
         if forks_within(middle, before.maximum).map_err(refused)? {
