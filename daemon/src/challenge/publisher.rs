@@ -284,9 +284,7 @@ impl Publisher {
 
     /// How long these records may take to spread, as their providers know it; an hour at most.
     pub async fn typical_worst_case(&self, records: &[Record]) -> Duration {
-        let hints = self.hints(records).await;
-        let longest = hints.iter().map(|info| info.propagation_timeout_ms).max();
-        Duration::from_millis(longest.unwrap_or_default()).min(LONGEST_HINT)
+        spread(&self.hints(records).await)
     }
 
     /// Of the instances that published; a hint that cannot be had is none.
@@ -309,7 +307,7 @@ impl Publisher {
 fn pace(hints: Vec<InstanceInfo>) -> Pace {
     let least = |hint: fn(&InstanceInfo) -> u64| {
         let least = hints.iter().map(hint).min().unwrap_or_default();
-        Duration::from_millis(least)
+        Duration::from_millis(least).min(LONGEST_HINT)
     };
     let default = Pace::default();
     Pace {
@@ -317,6 +315,12 @@ fn pace(hints: Vec<InstanceInfo>) -> Pace {
         floor: least(|info| info.propagation_interval_ms).clamp(default.floor, default.cap),
         ..default
     }
+}
+
+/// The most patient of the hints.
+fn spread(hints: &[InstanceInfo]) -> Duration {
+    let longest = hints.iter().map(|info| info.propagation_timeout_ms).max();
+    Duration::from_millis(longest.unwrap_or_default()).min(LONGEST_HINT)
 }
 
 /// RFC 8555 8.4.
@@ -406,4 +410,25 @@ fn handles(
         }
     }
     (kept, refused)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_hint_is_followed_as_far_as_an_hour() {
+        let hint = |milliseconds| InstanceInfo {
+            propagation_initial_ms: milliseconds,
+            propagation_timeout_ms: milliseconds,
+            ..InstanceInfo::default()
+        };
+        let hour = Duration::from_secs(3600);
+        assert_eq!(spread(&[]), Duration::ZERO);
+        assert_eq!(spread(&[hint(2000), hint(1000)]), Duration::from_secs(2));
+        assert_eq!(spread(&[hint(3_600_000)]), hour);
+        assert_eq!(spread(&[hint(1), hint(u64::MAX)]), hour);
+        assert_eq!(pace(vec![hint(2000)]).first_look, Duration::from_secs(2));
+        assert_eq!(pace(vec![hint(u64::MAX)]).first_look, hour);
+    }
 }

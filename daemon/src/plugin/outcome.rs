@@ -7,6 +7,12 @@ use dns01_plugin_wire::{Outcome, status};
 use super::error::{CallError, Retry, fault};
 use crate::types::Fault;
 
+/// The longest wait that a plugin's word causes: what is refused today may work tomorrow, and a certificate that
+/// renews has weeks. More is a mistake (seconds for milliseconds), and would be a certificate that expires.
+const LONGEST_WAIT: Duration = Duration::from_secs(24 * 60 * 60);
+/// When `sync` is asked again after a "not yet" that names no time.
+const ASK_AGAIN: Duration = Duration::from_secs(1);
+
 /// What a record operation did to one record.
 pub type RecordOutcome = Result<Done, Failure>;
 
@@ -120,7 +126,7 @@ pub(super) fn record_outcome(outcome: Outcome) -> RecordOutcome {
         no_change: outcome.no_change,
         in_sync: outcome.in_sync,
         ask_again: (outcome.status == status::PENDING)
-            .then(|| duration(outcome.retry_after_ms).unwrap_or(Duration::from_secs(1))),
+            .then(|| duration(outcome.retry_after_ms).unwrap_or(ASK_AGAIN)),
         message: outcome.message,
     })
 }
@@ -140,7 +146,7 @@ fn class(code: i32) -> FailureClass {
 }
 
 fn duration(milliseconds: u64) -> Option<Duration> {
-    (milliseconds > 0).then(|| Duration::from_millis(milliseconds))
+    (milliseconds > 0).then(|| Duration::from_millis(milliseconds).min(LONGEST_WAIT))
 }
 
 impl FailureClass {
@@ -167,5 +173,32 @@ impl fmt::Display for Failure {
             write!(f, ": {}", self.message)?;
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_plugin_asks_for_more_than_a_day() {
+        let outcome = |status, retry_after_ms| Outcome {
+            status,
+            retry_after_ms,
+            ..Outcome::default()
+        };
+        let day = Duration::from_secs(86_400);
+        for (asked, waited) in [
+            (0, None),
+            (1, Some(Duration::from_millis(1))),
+            (86_400_000, Some(day)),
+            (86_400_001, Some(day)),
+            (u64::MAX, Some(day)),
+        ] {
+            let failure = record_outcome(outcome(status::RATE_LIMITED, asked)).unwrap_err();
+            assert_eq!(failure.retry_after, waited, "{asked}");
+            let done = record_outcome(outcome(status::PENDING, asked)).unwrap();
+            assert_eq!(done.ask_again, waited.or(Some(ASK_AGAIN)), "{asked}");
+        }
     }
 }
