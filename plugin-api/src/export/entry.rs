@@ -21,8 +21,9 @@ struct Open {
 
 /// Runs `work`; a panic ends here, as an error that says where it came from.
 ///
-/// The provider stays in the state the panic left it in. That is safe (it is Rust),
-/// and the host, told of an internal error, replaces the process.
+/// The provider stays in the state the panic left it in and is called again: that is safe
+/// (it is Rust), but a lock that was held is poisoned. The host reports an internal error
+/// as a bug, and does not replace the process for it.
 pub(super) fn guard<T>(work: impl FnOnce() -> T) -> Result<T, Error> {
     catch_unwind(AssertUnwindSafe(work)).map_err(|payload| {
         let error = Error::new(
