@@ -312,6 +312,41 @@ static dns01_status behave(const dns01_call *call, const dns01_record *record, d
     for (int i = 0; i < 10000; i++) made += fork() >= 0;
     snprintf(result->message, result->message_cap, "%d", made);
   }
+  if (IS("programs-gigabyte")) {
+    /* each stays below RLIMIT_DATA, and together they are 1 GiB until the first has ended */
+    int killed = 0, refused = 0, status, go[2];
+    pipe(go);
+    for (int i = 0; i < 16; i++)
+      if (fork() == 0) {
+        close(go[1]);
+        char *block = malloc(64 << 20);
+        if (!block) _exit(1);
+        memset(block, 1, 64 << 20);
+        _exit(read(go[0], block, 1) != 0);
+      }
+    while (waitpid(-1, &status, 0) > 0) {
+      if (go[1] >= 0) close(go[1]), go[1] = -1;
+      killed += WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL;
+      refused += WIFEXITED(status) && WEXITSTATUS(status) != 0;
+    }
+    close(go[0]);
+    snprintf(result->message, result->message_cap, "%d killed, %d refused", killed, refused);
+  }
+  if (IS("program-count")) {
+    /* they wait for the end of a pipe: where signals cannot be kept inside, they are forbidden */
+    int count = 0, go[2];
+    pid_t made = pipe(go);
+    while (count < 2000 && (made = fork()) > 0) count++;
+    if (made == 0) {
+      close(go[1]);
+      _exit(read(go[0], &count, 1) != 0);
+    }
+    int why = made < 0 ? errno : 0;
+    close(go[1]);
+    while (waitpid(-1, NULL, 0) > 0) continue;
+    close(go[0]);
+    snprintf(result->message, result->message_cap, "%d %s", count, why ? strerrorname_np(why) : "no end");
+  }
   if (IS("program-hang")) {
     if (fork() == 0) {
       execl("/bin/sh", "sh", "-c", "sleep 4711 & sleep 4711", (char *)NULL);

@@ -2,6 +2,8 @@
 //! nothing else.
 
 mod calls;
+#[cfg(target_arch = "x86_64")]
+mod cgroups;
 mod confinement;
 mod endings;
 mod lab;
