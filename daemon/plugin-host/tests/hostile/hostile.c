@@ -224,11 +224,12 @@ static void rights(dns01_result *result) {
 
 /* what the process looks like to itself */
 static void facts(dns01_result *result) {
-  struct rlimit core, data;
+  struct rlimit core, tasks, data;
   sigset_t blocked;
   struct sigaction pipe_action, child_action;
   char input[64] = "", directory[64] = "";
   getrlimit(RLIMIT_CORE, &core);
+  getrlimit(RLIMIT_NPROC, &tasks);
   getrlimit(RLIMIT_DATA, &data);
   sigprocmask(SIG_SETMASK, NULL, &blocked);
   sigaction(SIGPIPE, NULL, &pipe_action);
@@ -245,10 +246,11 @@ static void facts(dns01_result *result) {
   const char *listed = getenv("LISTED");
   snprintf(result->message, result->message_cap,
            "core=%ld dumpable=%d data=%ld nnp=%d session=%d stdin=%s cwd=%s umask=%o blocked=%d pipe=%d "
-           "child=%d files=%d variables=%d listed=%s",
+           "child=%d files=%d nproc=%ld variables=%d listed=%s",
            (long)core.rlim_max, prctl(PR_GET_DUMPABLE), (long)data.rlim_max,
            prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0), getsid(0) == getpid(), input, directory, mask, any_blocked,
-           pipe_action.sa_handler == SIG_IGN, child_action.sa_handler == SIG_DFL, open_files, variables,
+           pipe_action.sa_handler == SIG_IGN, child_action.sa_handler == SIG_DFL, open_files,
+           (long)tasks.rlim_cur, variables,
            listed ? listed : "");
 }
 
@@ -316,13 +318,14 @@ static dns01_status behave(const dns01_call *call, const dns01_record *record, d
     /* each stays below RLIMIT_DATA, and together they are 1 GiB until the first has ended */
     int killed = 0, refused = 0, status, go[2];
     pipe(go);
-    for (int i = 0; i < 16; i++)
+    for (int i = 0; i < 32; i++)
       if (fork() == 0) {
         close(go[1]);
-        char *block = malloc(64 << 20);
+        struct pollfd end = {go[0], POLLIN, 0};
+        char *block = malloc(32 << 20);
         if (!block) _exit(1);
-        memset(block, 1, 64 << 20);
-        _exit(read(go[0], block, 1) != 0);
+        for (int part = 0; part < 32 && poll(&end, 1, 0) == 0; part++) memset(block + (part << 20), 1, 1 << 20);
+        _exit(poll(&end, 1, -1) != 1);
       }
     while (waitpid(-1, &status, 0) > 0) {
       if (go[1] >= 0) close(go[1]), go[1] = -1;

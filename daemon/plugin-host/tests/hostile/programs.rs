@@ -1,15 +1,22 @@
 //! Plugins that run programs, with and without the operator's consent.
 
-use std::{fs, os::unix::fs::PermissionsExt as _, time::Duration};
+use std::{
+    fs,
+    os::unix::fs::PermissionsExt as _,
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
-use dns01d::plugin::{CallError, DEFAULT_GRACE, FailureClass, Instance, Operation};
+use dns01d::plugin::{CallError, DEFAULT_GRACE, FailureClass, Instance, Operation, Sandbox};
 
 use tokio::time::Instant;
 
-use crate::lab::{Captured, LONG, Lab, NOBODY, TOKEN, ask, fail, one, unprivileged};
+use crate::lab::{Captured, HOST, LONG, Lab, NOBODY, TOKEN, ask, fail, one, unprivileged};
 
 /// Users for what multiplies: the kernel counts the processes of a user, so each has one to itself.
 const BOMBERS: [u32; 2] = [64_991, 64_992];
+/// One who may have one process.
+const LONELY: u32 = 64_993;
 
 /// A plugin that runs programs, as a user that is not root.
 fn executing(user: u32) -> (Lab, tempfile::TempDir) {
@@ -27,6 +34,25 @@ fn consenting(lab: &Lab) -> Instance {
     let mut options = lab.options();
     options.allow_exec = true;
     lab.instance_with(options, &[("token", TOKEN)])
+}
+
+/// A host that may start nothing.
+fn limited_to_itself(directory: &Path, user: u32) -> PathBuf {
+    let user = if rustix::process::geteuid().is_root() {
+        format!("setpriv --reuid {user} --regid {user} --clear-groups")
+    } else {
+        String::new()
+    };
+    let script = directory.join("host");
+    // a description needs threads, and runs no programs
+    let text = format!(
+        "#!/bin/sh\n[ $1 = describe ] && exec {HOST} \"$@\"\nexec prlimit --nproc=1 {user} {HOST} \"$@\"\n"
+    );
+    fs::write(&script, text).expect("our own directory");
+    for path in [directory, &script] {
+        fs::set_permissions(path, fs::Permissions::from_mode(0o755)).expect("our own file");
+    }
+    script
 }
 
 /// Command lines of all processes of this machine.
@@ -183,6 +209,32 @@ async fn programs_that_nothing_limits_in_number_are_refused() {
     assert!(error.contains("root has no such limit"), "{error}");
     assert!(
         error.contains("Delegate=yes") && error.contains("sandbox: best-effort"),
+        "{error}"
+    );
+}
+
+#[tokio::test]
+async fn a_measurement_that_fails_leaves_the_limit_as_it_was() {
+    let lab = Lab::with(&["-DEXECS"], |options| options.sandbox = Sandbox::BestEffort);
+    let facts = ask(&consenting(&lab), "facts").await;
+    // what every plugin has, and for a user the measured one instead
+    assert_eq!(
+        facts.contains(" nproc=4096 "),
+        rustix::process::geteuid().is_root(),
+        "{facts}"
+    );
+    assert!(!facts.contains(" nproc=1 "), "{facts}");
+}
+
+#[tokio::test]
+async fn programs_are_refused_where_no_process_starts_at_all() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let lab = Lab::with(&["-DEXECS"], |options| {
+        options.executable = limited_to_itself(directory.path(), LONELY);
+    });
+    let error = fail(&consenting(&lab), "program", LONG).await.to_string();
+    assert!(
+        error.contains("no process starts even within 1:") && error.contains("TasksMax="),
         "{error}"
     );
 }
