@@ -3,6 +3,7 @@
 
 mod calls;
 #[cfg(target_arch = "x86_64")]
+#[cfg(target_arch = "x86_64")]
 mod cgroups;
 mod confinement;
 mod endings;
