@@ -75,7 +75,7 @@ async fn what_setup_keeps_is_found_with_a_daemon_and_without_one() {
 
     let said = setup(&home);
     assert!(
-        said.contains(&format!("new account; add _acme-challenge.{NAME}.")),
+        said.contains(&format!("new account; add\n  _acme-challenge.{NAME}. CNAME ")),
         "{said}"
     );
     assert!(
