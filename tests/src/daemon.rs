@@ -20,6 +20,9 @@ use crate::{
 /// It opens a database and a socket; a loaded machine takes its time.
 const START: Duration = Duration::from_secs(30);
 
+/// The bridge to lego's providers, which Go builds and not Cargo.
+pub const LEGO_BRIDGE: &str = "libdns01_lego.so";
+
 /// Where the workspace's binaries and libraries are: beside the running test's own.
 ///
 /// # Panics
@@ -28,9 +31,20 @@ pub fn built(name: &str) -> PathBuf {
     let own = std::env::current_exe().expect("a program knows its file");
     let directory = own.ancestors().find(|path| path.join(name).is_file());
     let Some(directory) = directory else {
-        panic!("{name} is not built: run `cargo build --workspace` first (`./dev test` does)")
+        panic!(
+            "{name} is not built: run `{}` first (`./dev test` does)",
+            builder(name)
+        )
     };
     directory.join(name)
+}
+
+/// The command that builds it.
+fn builder(name: &str) -> &'static str {
+    match name {
+        LEGO_BRIDGE => "./dev lego",
+        _ => "cargo build --workspace",
+    }
 }
 
 /// What a daemon is to do.
@@ -353,5 +367,17 @@ impl Daemon<'_> {
     pub fn signal(&self, signal: rustix::process::Signal) {
         let pid = rustix::process::Pid::from_raw(self.program.id() as i32).expect("a process number");
         rustix::process::kill_process(pid, signal).expect("the daemon runs");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    #[should_panic(expected = "libdns01_none.so is not built: run `cargo build --workspace` first")]
+    fn what_is_not_built_is_said_with_what_builds_it() {
+        assert_eq!(builder(LEGO_BRIDGE), "./dev lego");
+        built("libdns01_none.so");
     }
 }

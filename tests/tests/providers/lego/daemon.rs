@@ -2,10 +2,8 @@
 //! lego holds one value at a name.
 
 use lab::ca::{AcmeCa, CaOptions};
-use lab::daemon::{CertificateSetup, Home, Setup, built};
+use lab::daemon::{CertificateSetup, Home, LEGO_BRIDGE, Setup, built};
 use lab::dns::{DnsOptions, DnsServer, TsigKey, Zone};
-
-use super::LIBRARY;
 
 const ZONE: &str = "internal.example.test";
 
@@ -34,7 +32,7 @@ async fn a_wildcard_and_its_apex_are_issued_where_one_value_stands_at_a_time() {
         "  dns:\n    library: {}\n    provider: \"lego:rfc2136\"\n    options:\n      \
          RFC2136_NAMESERVER: \"{}\"\n      RFC2136_ZONES: {ZONE}\n      RFC2136_TSIG_KEY: {}\n      \
          RFC2136_TSIG_ALGORITHM: {}\n      RFC2136_TSIG_SECRET: {{ file: {} }}\n",
-        built(LIBRARY).display(),
+        built(LEGO_BRIDGE).display(),
         dns.addr(),
         key.name(),
         key.algorithm(),

@@ -4,10 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use dns01d::plugin::{DEFAULT_GRACE, Description, HostOptions, OptionKind, Plugins, Sandbox};
-use lab::daemon::built;
+use lab::daemon::{LEGO_BRIDGE, built};
 use tokio::time::Instant;
-
-use super::LIBRARY;
 
 async fn described() -> (Arc<Description>, Duration) {
     let plugins = Plugins::new(HostOptions {
@@ -19,7 +17,7 @@ async fn described() -> (Arc<Description>, Duration) {
     .expect("a thread");
     let begun = Instant::now();
     let description = plugins
-        .describe(&built(LIBRARY), None)
+        .describe(&built(LEGO_BRIDGE), None)
         .await
         .expect("a description");
     (description, begun.elapsed())
@@ -80,7 +78,7 @@ fn nothing_but_the_entry_is_exported_and_only_libc_is_needed() {
     let readelf = |option: &str| {
         let output = std::process::Command::new("readelf")
             .args(["--wide", option])
-            .arg(built(LIBRARY))
+            .arg(built(LEGO_BRIDGE))
             .output()
             .expect("readelf: `./dev setup` installs it");
         String::from_utf8(output.stdout).expect("text")

@@ -15,11 +15,10 @@ use std::{path::PathBuf, sync::Arc};
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use dns01d::plugin::{Failure, Instance, MemoryState, ProviderClient as _, Record};
-use lab::daemon::built;
+use lab::daemon::{LEGO_BRIDGE, built};
 
 use crate::instance::{LONG, Values, instance_in, record};
 
-const LIBRARY: &str = "libdns01_lego.so";
 const OWNER: &str = "_acme-challenge.example.test";
 
 /// An instance of one of lego's providers; `name` is the instance's.
@@ -31,7 +30,7 @@ fn lego(provider: &str, name: &str, values: Values<'_>) -> Instance {
 fn lego_in(host: PathBuf, provider: &str, name: &str, values: Values<'_>) -> Instance {
     instance_in(
         host,
-        built(LIBRARY),
+        built(LEGO_BRIDGE),
         values,
         Arc::new(MemoryState::default()),
         |options| {
