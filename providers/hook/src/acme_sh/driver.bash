@@ -68,7 +68,8 @@ dns01_request() {
     local header
     {
         printf 'silent\nshow-error\ngloboff\n'
-        [ "$ACME_HTTP_NO_REDIRECTS" ] || printf 'location\n'
+        # curl goes elsewhere with the headers of the dnsapi, credentials among them: never in clear
+        [ "$ACME_HTTP_NO_REDIRECTS" ] || printf 'location\nproto-redir = "=https"\n'
         [ -z "$HTTPS_INSECURE" ] || printf 'insecure\n'
         if [ "$5" ] || [ "$1" = HEAD ]; then printf 'head\n'; fi
         [ -z "$1" ] || [ "$1" = HEAD ] || dns01_setting request "$1"

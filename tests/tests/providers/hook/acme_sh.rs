@@ -125,6 +125,52 @@ dns_test_rm() {{ :; }}
     assert!(requests[1].ends_with(body), "{}", requests[1]);
 }
 
+/// curl repeats the headers of a dnsapi wherever it is sent to, and so its credentials.
+#[tokio::test]
+async fn credentials_are_never_taken_along_to_an_address_in_clear() {
+    let stage = Stage::new();
+    let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+    let elsewhere = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let there = elsewhere.local_addr().unwrap().port();
+    let api = format!(
+        r#"#!/usr/bin/env sh
+dns_test_add() {{
+  export _H1="X-Token: $TEST_Token"
+  _get "http://127.0.0.1:{port}/zones"
+}}
+dns_test_rm() {{ :; }}
+"#
+    );
+    let tree = acme_sh_tree(&stage, &api);
+    let server = tokio::spawn(async move {
+        let (mut socket, _) = listener.accept().await.unwrap();
+        let mut request = Vec::new();
+        while !whole(&request) {
+            assert!(socket.read_buf(&mut request).await.unwrap() > 0, "cut off");
+        }
+        let answer = format!(
+            "HTTP/1.1 307 Temporary Redirect\r\nLocation: http://127.0.0.1:{there}/\r\nContent-Length: \
+             0\r\nConnection: close\r\n\r\n"
+        );
+        socket.write_all(answer.as_bytes()).await.unwrap();
+    });
+    let provider = stage.instance(&[
+        ("convention", "acme-sh", false),
+        ("tree", &tree, false),
+        ("api", "dns_test", false),
+        ("variables", &format!("TEST_Token={TOKEN}"), true),
+    ]);
+    let failure = tokio::select! {
+        failure = refused(&provider, record("example.test", "v"), LONG) => failure,
+        _ = elsewhere.accept() => panic!("curl went on in clear"),
+    };
+    // CURLE_UNSUPPORTED_PROTOCOL
+    assert_eq!(failure.native_code, Some(1), "{failure}");
+    assert!(failure.message.contains("Protocol \"http\""), "{failure}");
+    server.await.unwrap();
+}
+
 fn whole(request: &[u8]) -> bool {
     let text = String::from_utf8_lossy(request);
     let Some((head, body)) = text.split_once("\r\n\r\n") else {
