@@ -65,7 +65,8 @@ pub struct CaOptions {
     pub listen: SocketAddr,
     /// Where plain HTTP listens as well, for clients that must refuse it.
     pub listen_http: Option<SocketAddr>,
-    /// DNS servers that validation asks, all of them: authorities or resolvers.
+    /// DNS servers that validation asks, all of them: authorities or resolvers. Each must answer for the name, or for
+    /// what its alias leads to.
     pub dns: Vec<SocketAddr>,
     /// The first knobs.
     pub knobs: CaKnobs,

@@ -33,6 +33,8 @@ pub(super) enum LookupError {
     Ask(#[from] AskError),
     #[error("every server refuses to answer for {0}")]
     Nobody(String),
+    #[error("{server} refuses to answer for {name}")]
+    Refused { name: String, server: SocketAddr },
     #[error("more than {MAX_ALIASES} aliases from {0}")]
     Aliases(String),
 }
@@ -51,10 +53,12 @@ impl Vantage {
         Vantage { servers }
     }
 
-    /// The TXT values that each server gives. All servers are asked, as a CA looks from several places;
-    /// one that refuses the name is none of its authorities and does not count.
+    /// The TXT values that each server gives. All servers are asked, as a CA looks from several places. Where an
+    /// alias leads to another zone each may refuse what is not its own, but one that refuses all of it has lost its
+    /// zone: a resolver would pass over it and hide that.
     pub(super) async fn txt(&self, name: &str) -> Result<Vec<(SocketAddr, Vec<String>)>, LookupError> {
         let mut answers = Vec::new();
+        let mut silent: BTreeSet<SocketAddr> = self.servers.iter().copied().collect();
         let mut asked = BTreeSet::new();
         let mut to_ask = VecDeque::from([fqdn(name)?]);
         while let Some(owner) = to_ask.pop_front() {
@@ -72,14 +76,19 @@ impl Vantage {
                 match read(*server, &owner, &response?)? {
                     Said::Values(values) => answers.push((*server, values)),
                     Said::Alias(target) => to_ask.push_back(target),
-                    Said::NotMine => {}
+                    Said::NotMine => continue,
                 }
+                silent.remove(server);
             }
         }
-        if answers.is_empty() {
-            return Err(LookupError::Nobody(name.to_owned()));
+        match silent.pop_first() {
+            _ if answers.is_empty() => Err(LookupError::Nobody(name.to_owned())),
+            Some(server) => Err(LookupError::Refused {
+                name: name.to_owned(),
+                server,
+            }),
+            None => Ok(answers),
         }
-        Ok(answers)
     }
 }
 

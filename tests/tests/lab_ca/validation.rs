@@ -156,3 +156,17 @@ async fn server_that_lags_spoils_the_validation() {
     bench.dns.put_zone(show(&attempt.value));
     assert_eq!(attempt.finish(&bench, &account).await.0, "valid");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn server_that_lost_the_zone_spoils_the_validation() {
+    let lost = DnsServer::start(DnsOptions::new(Vec::new())).await.unwrap();
+    let bench = Bench::looking_also_at(vec![lost.addr()]).await;
+    let account = bench.register().await;
+    let attempt = Attempt::begin(&bench, &account, ZONE).await;
+    let zone = Zone::new(ZONE).and_then(|zone| zone.with_txt(OWNER, &attempt.value));
+    bench.dns.put_zone(zone.unwrap());
+    let (status, error) = attempt.finish(&bench, &account).await;
+    assert_eq!(status, "invalid");
+    let detail = error["detail"].as_str().unwrap();
+    assert!(detail.contains(&format!("{} refuses", lost.addr())), "{error}");
+}
