@@ -4,6 +4,7 @@
 use std::{
     fmt::Write as _,
     net::SocketAddr,
+    os::unix::fs::PermissionsExt as _,
     path::{Path, PathBuf},
     process::{Command, Output},
     time::Duration,
@@ -45,6 +46,28 @@ fn builder(name: &str) -> &'static str {
         LEGO_BRIDGE => "./dev lego",
         _ => "cargo build --workspace",
     }
+}
+
+/// A plugin host that runs as this user where the tests run as root: root has no limit on its processes, so that
+/// the sandbox refuses to let it run programs. Whatever goes wrong, the user has no more than 2,000.
+///
+/// # Panics
+/// When nothing can be written to the directory.
+pub fn unprivileged_host(directory: &Path, user: u32) -> PathBuf {
+    let host = built("dns01-plugin-host");
+    if !rustix::process::geteuid().is_root() {
+        return host;
+    }
+    let readable = |path: &Path| std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o755));
+    let script = directory.join("plugin-host");
+    let text = format!(
+        "#!/bin/sh\nexec prlimit --nproc=2000 setpriv --reuid {user} --regid {user} --clear-groups {} \"$@\"\n",
+        host.display()
+    );
+    std::fs::write(&script, text).expect("our own directory");
+    readable(directory).expect("our own directory");
+    readable(&script).expect("our own file");
+    script
 }
 
 /// What a daemon is to do.

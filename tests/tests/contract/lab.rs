@@ -61,16 +61,25 @@ impl Lab {
 
     /// Options of rfc2136 for this server, in a file, with more lines behind them.
     pub fn options(&self, more: &str) -> PathBuf {
-        let secret = self.path("tsig.secret");
-        write_private(&secret, self.key.secret_base64());
-        let file = self.path("options.yaml");
-        let text = format!(
+        self.options_of(&format!(
             "server: {}\ntsig-key: {}\ntsig-secret: {{ file: {} }}\n{more}",
             self.bind.addr(),
             self.key.name(),
-            secret.display()
-        );
-        write_private(&file, &text);
+            self.secret().display()
+        ))
+    }
+
+    /// A private file with the key's secret.
+    pub fn secret(&self) -> PathBuf {
+        let file = self.path("tsig.secret");
+        write_private(&file, self.key.secret_base64());
+        file
+    }
+
+    /// These options in a file.
+    pub fn options_of(&self, text: &str) -> PathBuf {
+        let file = self.path("options.yaml");
+        write_private(&file, text);
         file
     }
 

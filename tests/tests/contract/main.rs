@@ -10,6 +10,7 @@ mod acme_dns;
 mod broken;
 mod cloudflare;
 mod examples;
+mod hook;
 mod httpreq;
 mod lab;
 mod primaries;

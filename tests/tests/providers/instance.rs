@@ -1,12 +1,6 @@
 //! A provider as the daemon runs it: its built library in the built plugin host.
 
-use std::{
-    fs,
-    os::unix::fs::PermissionsExt as _,
-    path::{Path, PathBuf},
-    sync::Arc,
-    time::Duration,
-};
+use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use dns01d::{
     plugin::{
@@ -71,25 +65,6 @@ pub fn instance_in(
         secret: *secret,
     });
     plugins.instance(options, Arc::new(Fixed(values.collect())), state)
-}
-
-/// A plugin host that runs as this user where the tests run as root: root has no limit on its processes, so that
-/// the sandbox refuses to let it run programs. Whatever goes wrong, the user has no more than 2,000.
-pub fn unprivileged(directory: &Path, user: u32) -> PathBuf {
-    let host = built("dns01-plugin-host");
-    if !rustix::process::geteuid().is_root() {
-        return host;
-    }
-    let readable = |path: &Path| fs::set_permissions(path, fs::Permissions::from_mode(0o755));
-    let script = directory.join("plugin-host");
-    let text = format!(
-        "#!/bin/sh\nexec prlimit --nproc=2000 setpriv --reuid {user} --regid {user} --clear-groups {} \"$@\"\n",
-        host.display()
-    );
-    fs::write(&script, text).expect("our own directory");
-    readable(directory).expect("our own directory");
-    readable(&script).expect("our own file");
-    script
 }
 
 /// Options that never change.

@@ -13,12 +13,12 @@ use std::{
 use dns01d::plugin::{Instance, MemoryState, Options};
 use lab::{
     bind::{Bind, BindOptions},
-    daemon::built,
+    daemon::{built, unprivileged_host},
     dns::TsigKey,
 };
 use tempfile::TempDir;
 
-use crate::instance::{Values, instance_in, unprivileged};
+use crate::instance::{Values, instance_in};
 
 /// Each stage has a user to itself, by whom its processes are found; nothing else runs as these.
 static NEXT_USER: AtomicU32 = AtomicU32::new(64_100);
@@ -73,7 +73,7 @@ impl Stage {
     /// The same with launch options to change.
     pub fn instance_with(&self, values: Values<'_>, change: impl FnOnce(&mut Options)) -> Instance {
         let state = Arc::new(MemoryState::default());
-        let host = unprivileged(self.directory.path(), self.user);
+        let host = unprivileged_host(self.directory.path(), self.user);
         instance_in(host, built("libdns01_hook.so"), values, state, |options| {
             options.allow_exec = true;
             change(options);

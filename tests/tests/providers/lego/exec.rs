@@ -4,10 +4,11 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 
 use dns01d::plugin::ProviderClient as _;
+use lab::daemon::unprivileged_host;
 
 use super::captured::Captured;
 use super::{OWNER, challenge, lego_in};
-use crate::instance::{LONG, present, unprivileged};
+use crate::instance::{LONG, present};
 
 /// Runs the program; nothing else of these tests runs as this one.
 const USER: u32 = 64_090;
@@ -25,7 +26,7 @@ async fn a_program_is_run_with_name_and_value_and_its_words_are_logged() {
     fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).expect("its mode");
     let values = [("EXEC_PATH", program.to_str().expect("UTF-8"), false)];
     let one = challenge("example.test", "token-1");
-    let host = unprivileged(directory.path(), USER);
+    let host = unprivileged_host(directory.path(), USER);
     let provider = lego_in(host.clone(), "lego:exec", "lego-exec", &values);
     present(&provider, std::slice::from_ref(&one)).await;
     provider.shutdown().await;
