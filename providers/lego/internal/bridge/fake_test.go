@@ -52,6 +52,8 @@ func (c hostCall) IsCancelled() bool { return c.cancelled.Load() }
 var example = catalog.Provider{Code: "example", Options: []catalog.Option{
 	{Key: "EXAMPLE_TOKEN", Kind: catalog.Secret},
 	{Key: "EXAMPLE_USER", Kind: catalog.Text},
+	{Key: "EXAMPLE_TTL", Kind: catalog.Integer},
+	{Key: "EXAMPLE_STRICT", Kind: catalog.Boolean},
 }}
 
 func open(t *testing.T, provider challenge.Provider, options ...Option) *Instance {

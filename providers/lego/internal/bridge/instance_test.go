@@ -113,6 +113,8 @@ func TestOptionsAreTheProcessEnvironmentWhileTheInstanceIsOpen(t *testing.T) {
 	seen := map[string]string{}
 	instance, failure := Open(calling(time.Minute), example, []Option{
 		{Key: "EXAMPLE_TOKEN", Value: "s3cret-token", Secret: true},
+		{Key: "EXAMPLE_TTL", Value: "300"},
+		{Key: "EXAMPLE_STRICT", Value: "true"},
 		{Key: OptionProxy, Value: "http://127.0.0.1:3128"},
 		{Key: OptionCAFile, Value: "/etc/ssl/own.pem"},
 	}, func(string) (challenge.Provider, error) {
@@ -147,6 +149,10 @@ func TestOptionsThatNobodyReadsAreRefused(t *testing.T) {
 	}
 	refuse("", "no option `EXAMPLE_TOKN`", Option{Key: "EXAMPLE_TOKN"})
 	refuse("", "`EXAMPLE_USER` takes one value", Option{Key: "EXAMPLE_USER", Value: "a"}, Option{Key: "EXAMPLE_USER", Value: "b"})
+	refuse("", "`EXAMPLE_TTL` must be a whole number", Option{Key: "EXAMPLE_TTL", Value: "seven"})
+	refuse("", "`EXAMPLE_TTL` must be a whole number", Option{Key: "EXAMPLE_TTL", Value: "-1"})
+	refuse("", "`EXAMPLE_TTL` must be a whole number", Option{Key: "EXAMPLE_TTL", Value: ""})
+	refuse("", "`EXAMPLE_STRICT` must be true or false", Option{Key: "EXAMPLE_STRICT", Value: "perhaps"})
 	refuse("its client reads OTHER_*", "`not-a-variable` cannot be given", Option{Key: "not-a-variable"})
 	refuse("its client reads OTHER_*", "`LEGO_DEBUG_DNS_API_HTTP_CLIENT` cannot be given", Option{Key: "LEGO_DEBUG_DNS_API_HTTP_CLIENT"})
 	described := example

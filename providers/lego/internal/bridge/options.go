@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"regexp"
+	"strconv"
 	"strings"
 
 	"github.com/dns01d/dns01d/providers/lego/internal/catalog"
@@ -73,13 +74,30 @@ func sortOut(provider catalog.Provider, options []Option) (settings, error) {
 			if base, is := strings.CutSuffix(option.Key, "_FILE"); is && known[base] == catalog.Secret {
 				found.secrets = append(found.secrets, fileSecret(option.Value))
 			}
-			err = set(option.Key, option.Value)
+			if err = wellFormed(option, kind); err == nil {
+				err = set(option.Key, option.Value)
+			}
 		}
 		if err != nil {
 			return settings{}, err
 		}
 	}
 	return found, nil
+}
+
+// wellFormed refuses what lego would silently replace by its default.
+func wellFormed(option Option, kind catalog.Kind) error {
+	switch kind {
+	case catalog.Integer:
+		if number, err := strconv.Atoi(option.Value); err != nil || number < 0 {
+			return fmt.Errorf("option `%s` must be a whole number, 0 or more", option.Key)
+		}
+	case catalog.Boolean:
+		if _, err := strconv.ParseBool(option.Value); err != nil {
+			return fmt.Errorf("option `%s` must be true or false", option.Key)
+		}
+	}
+	return nil
 }
 
 // enter sets the variables for this process, which holds this instance alone; leave undoes it.
