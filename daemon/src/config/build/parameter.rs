@@ -174,7 +174,7 @@ impl Builder<'_> {
                 match self.scalar(location, key, &tree, described) {
                     Ok(text) => {
                         if described.is_some_and(|option| option.kind == OptionKind::File) {
-                            self.file(location, &Text(text.clone()));
+                            self.file_or_directory(location, &Text(text.clone()));
                         }
                         return Some(ConfiguredValue::Plain(text));
                     }

@@ -1,4 +1,5 @@
 use std::{
+    fs::Metadata,
     io,
     path::{Component, Path, PathBuf},
 };
@@ -14,6 +15,8 @@ pub(super) enum PathProblem {
     Missing { path: PathBuf, error: io::Error },
     #[error("{} is not a regular file", .0.display())]
     NotAFile(PathBuf),
+    #[error("{} is neither a regular file nor a directory", .0.display())]
+    NotReadable(PathBuf),
     #[error("a path cannot hold a NUL character")]
     Nul,
 }
@@ -25,7 +28,10 @@ impl Problem for PathProblem {
                 "write it from the root on, such as `/{}`: the daemon has no working directory of its own",
                 text.trim_start_matches("./").trim_start_matches("../")
             )),
-            PathProblem::Missing { .. } | PathProblem::NotAFile(_) | PathProblem::Nul => None,
+            PathProblem::Missing { .. }
+            | PathProblem::NotAFile(_)
+            | PathProblem::NotReadable(_)
+            | PathProblem::Nul => None,
         }
     }
 }
@@ -85,22 +91,34 @@ impl Builder<'_> {
 
     /// The path of a file that must be there.
     pub fn file(&mut self, location: &Location, text: &Text) -> Option<PathBuf> {
+        self.present(location, text, Metadata::is_file, PathProblem::NotAFile)
+    }
+
+    /// The path of a file or a directory that must be there.
+    pub fn file_or_directory(&mut self, location: &Location, text: &Text) -> Option<PathBuf> {
+        let suits = |data: &Metadata| data.is_file() || data.is_dir();
+        self.present(location, text, suits, PathProblem::NotReadable)
+    }
+
+    fn present(
+        &mut self,
+        location: &Location,
+        text: &Text,
+        suits: impl Fn(&Metadata) -> bool,
+        unsuitable: impl Fn(PathBuf) -> PathProblem,
+    ) -> Option<PathBuf> {
         let path = self.path(location, text)?;
         if self.looks() {
-            match std::fs::metadata(&path) {
-                Ok(data) if data.is_file() => {}
-                Ok(_) => self
-                    .findings
-                    .value(location, &PathProblem::NotAFile(path.clone())),
-                Err(error) => {
-                    self.findings.value(
-                        location,
-                        &PathProblem::Missing {
-                            path: path.clone(),
-                            error,
-                        },
-                    );
-                }
+            let problem = match std::fs::metadata(&path) {
+                Ok(data) if suits(&data) => None,
+                Ok(_) => Some(unsuitable(path.clone())),
+                Err(error) => Some(PathProblem::Missing {
+                    path: path.clone(),
+                    error,
+                }),
+            };
+            if let Some(problem) = problem {
+                self.findings.value(location, &problem);
             }
         }
         Some(path)

@@ -140,6 +140,28 @@ fn every_option_that_the_plugin_would_refuse_is_refused_here() {
 }
 
 #[test]
+fn a_path_for_the_plugin_is_of_a_file_or_of_a_directory() {
+    let site = Site::new();
+    site.write("own.pem", "");
+    let read = |path: &str| {
+        let text = format!("server: a\ntsig-secret: {{ command: [/bin/echo, s] }}\nca-file: {path}\n");
+        let file = site.write("options.yaml", &text);
+        provider_options(&file, &provider("x")).map_err(|faults| faults.to_string())
+    };
+    for path in ["HERE/own.pem", "HERE"] {
+        read(path).unwrap_or_else(|faults| panic!("{path}: {faults}"));
+    }
+    for (path, words) in [
+        ("/dev/null", "/dev/null is neither a regular file nor a directory"),
+        ("HERE/none", "cannot be used: No such file"),
+        ("own.pem", "`own.pem` is not an absolute path"),
+    ] {
+        let faults = read(path).expect_err(path);
+        assert!(faults.contains(words), "{faults}");
+    }
+}
+
+#[test]
 fn the_provider_of_a_library_must_be_known() {
     let site = Site::new();
     let both = || library(vec![provider("lego:hetzner"), provider("lego:ovh")]);
