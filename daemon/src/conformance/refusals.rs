@@ -99,8 +99,19 @@ fn other(secret: &str) -> String {
             turn_texts(&mut document);
             document.to_string()
         }
-        _ => turned(secret),
+        _ => match assignment(secret) {
+            Some((name, value)) => format!("{name}={}", turned(value)),
+            None => turned(secret),
+        },
     }
+}
+
+/// Name and value of `NAME=value`, as hooks get their variables; not the padding of base64.
+fn assignment(secret: &str) -> Option<(&str, &str)> {
+    let (name, value) = secret.split_once('=')?;
+    let is_name = !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
+    let is_value = !value.trim_end_matches('=').is_empty();
+    (is_name && is_value).then_some((name, value))
 }
 
 /// The texts of a document with credentials; not its keys, which are its form.
@@ -137,6 +148,8 @@ mod tests {
     fn another_secret_has_the_form_of_the_first() {
         assert_eq!(other("azAZ09+/rest=="), "baBA10+/rest==");
         assert_ne!(other("x"), "x");
+        assert_eq!(other("API_Token=abc="), "API_Token=bcd=");
+        assert_eq!(other("abcd=="), "bcde==");
         assert_eq!(
             other(r#"{"example.org":{"user":"abc","list":["Z9"],"port":7}}"#),
             r#"{"example.org":{"list":["A0"],"port":7,"user":"bcd"}}"#
