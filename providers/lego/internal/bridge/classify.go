@@ -22,7 +22,7 @@ var (
 	zoneText = regexp.MustCompile(`(?i)(could not find|cannot find|can't find|failed to find|unable to find|couldn't find|no|unknown)( \w+)? (hosted )?zone\b|` +
 		`\bzone (\S+ )?(for \S+ )?(was )?not found|start of authority|domain (\S+ )?not found|` +
 		// a server asked for the zone of a name that is in none of its zones, or a resolver that is not for us
-		`\bIN SOA', code=(REFUSED|NOTAUTH)\b`)
+		`\bIN +SOA', code=(REFUSED|NOTAUTH)\b`)
 )
 
 // classify guesses who must act. The code is the HTTP status, 0 if none is known.
@@ -37,6 +37,9 @@ func classify(err error) (class Status, code int) {
 		return Auth, code
 	case code == http.StatusTooManyRequests:
 		return RateLimited, code
+	case code == http.StatusUnprocessableEntity:
+		// understood, and refused for what it says: it will say the same again
+		return Permanent, code
 	case code >= 500:
 		return Transient, code
 	case isNetwork(err):
