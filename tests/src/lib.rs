@@ -16,6 +16,7 @@
 //! Only for tests: no access control, keys of a weak kind on request, faults on demand.
 
 pub mod acme_dns;
+pub mod acme_sh;
 pub mod admin;
 pub mod bind;
 pub mod ca;

@@ -8,9 +8,12 @@ use std::{
     process::Command,
 };
 
-use lab::daemon::{built, unprivileged_host};
+use lab::{
+    acme_sh::ACME_SH,
+    daemon::{built, unprivileged_host},
+};
 
-use crate::lab::{Lab, Run, SUBZONE};
+use crate::lab::{Lab, Run, SUBZONE, write_private};
 
 /// The program that the provider's README shows.
 const UPDATE_ZONE: &str = concat!(
@@ -172,4 +175,28 @@ async fn it_passes_as_hooks_of_certbot() {
         stage.lab.secret().display()
     );
     stage.passes(64_302, &options, &[NEEDS_LONG_VALUES]).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn it_passes_as_a_dnsapi_of_acme_sh() {
+    let stage = Stage::new().await;
+    let (update, command) = stage.update_command();
+    stage.file("acme.sh/acme.sh", ACME_SH);
+    // most of acme.sh's return 1 for whatever went wrong; this one hands on who must act
+    stage.file(
+        "acme.sh/dnsapi/dns_test.sh",
+        &format!(
+            "#!/usr/bin/env sh\ndns_test_add() {{ printf %s \"$TEST_Key\" | {command} present \"$1.\" \"$2\"; \
+             }}\ndns_test_rm() {{ printf %s \"$TEST_Key\" | {command} cleanup \"$1.\" \"$2\"; }}\n"
+        ),
+    );
+    let variable = stage.lab.path("variable.secret");
+    write_private(&variable, &format!("TEST_Key={}", stage.lab.key.secret_base64()));
+    let options = format!(
+        "convention: acme-sh\ntree: {}\napi: dns_test\nfiles: {}\nvariables: [{{ file: {} }}]\n",
+        stage.programs.path().join("acme.sh").display(),
+        list(&[text(&update)]),
+        variable.display()
+    );
+    stage.passes(64_303, &options, &[NO_HANDLES]).await;
 }

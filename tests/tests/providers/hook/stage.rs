@@ -12,6 +12,7 @@ use std::{
 
 use dns01d::plugin::{Instance, MemoryState, Options};
 use lab::{
+    acme_sh::ACME_SH,
     bind::{Bind, BindOptions},
     daemon::{built, unprivileged_host},
     dns::TsigKey,
@@ -137,39 +138,9 @@ pub async fn bind() -> (Bind, TsigKey, String) {
     (bind, key, function)
 }
 
-/// Where the stage's tree of acme.sh is, made of functions with the names of the real one's.
-///
-/// It is not acme.sh, which no Debian package and no registry has; what dns01d's driver needs of it is the
-/// same: a script that runs the command in its arguments when it is sourced, and functions that a file in
-/// dnsapi/ calls.
+/// Where the stage's tree of acme.sh is, with a dnsapi `dns_test`.
 pub fn acme_sh_tree(stage: &Stage, api: &str) -> String {
-    stage.file(
-        "acme.sh/acme.sh",
-        r##"#!/usr/bin/env sh
-DEFAULT_INSTALL_HOME="$HOME/.acme.sh"
-DEFAULT_USER_AGENT="acme.sh/3.0 (a tree of the tests)"
-_startswith() { echo "$1" | grep -- "^$2" >/dev/null 2>&1; }
-_exists() { eval type "$1" >/dev/null 2>&1; }
-_info() { printf "%s\n" "$1"; }
-_debug() { :; }
-_err() { printf "%s\n" "$1" >&2; return 1; }
-_base64() { openssl base64 -A; }
-_contains() { echo "$1" | grep -- "$2" >/dev/null 2>&1; }
-_saveaccountconf_mutable() { echo "$1='$2'" >>"$LE_CONFIG_HOME/account.conf" || exit 99; }
-_readaccountconf_mutable() { grep "^$1=" "$LE_CONFIG_HOME/account.conf" || exit 99; }
-_post() { echo "this _post would put its headers on a command line" >&2; exit 99; }
-_get() { echo "this _get would put its headers on a command line" >&2; exit 99; }
-__USE_TR_TAG=""
-export __USE_TR_TAG
-showhelp() { echo "it was sourced without a command" >&2; exit 99; }
-main() {
-  [ -z "$1" ] && showhelp && return
-  if _startswith "$1" '-'; then _process "$@"; else "$@"; fi
-}
-main "$@"
-"##,
-        0o755,
-    );
+    stage.file("acme.sh/acme.sh", ACME_SH, 0o755);
     stage.file("acme.sh/dnsapi/dns_test.sh", api, 0o644);
     let tree: &Path = &stage.path("acme.sh");
     tree.to_str().expect("a path").to_owned()
