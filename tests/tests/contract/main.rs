@@ -13,6 +13,7 @@ mod examples;
 mod hook;
 mod httpreq;
 mod lab;
+mod lego;
 mod primaries;
 mod rfc2136;
 mod route53;
