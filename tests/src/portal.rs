@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Router;
 use axum::body::Bytes;
@@ -141,6 +142,27 @@ impl Portal {
     /// What goes wrong from now on.
     pub fn fault(&self, fault: HttpFault) {
         self.faults.update(|current| *current = fault);
+    }
+
+    /// Waits until this many requests wait for an answer in [`HttpFault::Silence`].
+    ///
+    /// # Panics
+    /// When it does not come to that in the time.
+    pub async fn keeps_waiting(&self, count: usize, within: Duration) {
+        let counted = async {
+            while self.service.kept_waiting() != count {
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+        };
+        let waited = tokio::time::timeout(within, counted).await;
+        assert!(waited.is_ok(), "not {count} requests within {within:?}");
+    }
+
+    /// The values at a name with its final dot, sorted.
+    pub fn values(&self, fqdn: &str) -> Vec<String> {
+        let records = self.shared.records.lock();
+        let at = records.iter().filter(|(name, _)| name == fqdn);
+        at.map(|(_, value)| value.clone()).collect()
     }
 
     /// The requests that reached it, oldest first.

@@ -3,12 +3,14 @@
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use axum::Router;
 use axum::extract::{Request, State};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
+use http_body_util::BodyExt as _;
 use hyper::{StatusCode, header};
 use tokio::net::TcpListener;
 use tokio_util::sync::{CancellationToken, DropGuard};
@@ -30,6 +32,8 @@ pub enum HttpFault {
     Page,
     /// It takes this long before anything is done.
     Delay(Duration),
+    /// It takes the whole request and says nothing for as long as the client waits; nothing is done.
+    Silence,
     /// The connection ends before anything is done.
     Reset,
     /// It is done, and the connection ends without the answer.
@@ -40,7 +44,24 @@ pub enum HttpFault {
 #[derive(Debug)]
 pub(crate) struct Service {
     url: String,
+    kept: Arc<AtomicUsize>,
     _stop: DropGuard,
+}
+
+/// A request that gets no answer; a client that hangs up drops it.
+struct Kept(Arc<AtomicUsize>);
+
+impl Kept {
+    fn one_of(count: &Arc<AtomicUsize>) -> Self {
+        count.fetch_add(1, Ordering::SeqCst);
+        Kept(count.clone())
+    }
+}
+
+impl Drop for Kept {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::SeqCst);
+    }
 }
 
 impl Service {
@@ -50,8 +71,10 @@ impl Service {
         faults: Arc<KnobCell<HttpFault>>,
         identity: Option<&ServerIdentity>,
     ) -> io::Result<Self> {
-        let router = router.layer(middleware::from_fn_with_state(faults, around));
-        Self::listen((Ipv4Addr::LOCALHOST, 0).into(), router, identity).await
+        let kept = Arc::new(AtomicUsize::new(0));
+        let around = middleware::from_fn_with_state((faults, kept.clone()), around);
+        let service = Self::listen((Ipv4Addr::LOCALHOST, 0).into(), router.layer(around), identity).await?;
+        Ok(Service { kept, ..service })
     }
 
     /// The same at this address, for a router that has faults of its own.
@@ -84,6 +107,7 @@ impl Service {
         });
         Ok(Service {
             url,
+            kept: Arc::default(),
             _stop: stop.drop_guard(),
         })
     }
@@ -92,9 +116,18 @@ impl Service {
     pub(crate) fn url(&self) -> &str {
         &self.url
     }
+
+    /// How many requests wait in [`HttpFault::Silence`] now.
+    pub(crate) fn kept_waiting(&self) -> usize {
+        self.kept.load(Ordering::SeqCst)
+    }
 }
 
-async fn around(State(faults): State<Arc<KnobCell<HttpFault>>>, request: Request, next: Next) -> Response {
+async fn around(
+    State((faults, kept)): State<(Arc<KnobCell<HttpFault>>, Arc<AtomicUsize>)>,
+    request: Request,
+    next: Next,
+) -> Response {
     let reset = |mut answer: Response| {
         answer.extensions_mut().insert(Reset);
         answer
@@ -115,6 +148,12 @@ async fn around(State(faults): State<Arc<KnobCell<HttpFault>>>, request: Request
         HttpFault::Delay(time) => {
             tokio::time::sleep(time).await;
             next.run(request).await
+        }
+        HttpFault::Silence => {
+            // before its end is read, hyper does not see that a client hangs up
+            let _read = request.into_body().collect().await;
+            let _kept = Kept::one_of(&kept);
+            std::future::pending().await
         }
         HttpFault::Reset => reset(StatusCode::OK.into_response()),
         HttpFault::LoseAnswer => reset(next.run(request).await),

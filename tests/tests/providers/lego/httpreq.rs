@@ -4,16 +4,16 @@ use std::fs;
 
 use dns01d::plugin::{FailureClass, ProviderClient as _};
 use lab::ca::{AcmeCa, CaOptions};
+use lab::service::HttpFault;
 
 use super::captured::Captured;
-use super::portal::{Mood, PASSWORD, Portal, USER};
-use super::{OWNER, challenge, lego, refused};
+use super::{OWNER, PASSWORD, USER, challenge, lego, portal, refused};
 use crate::instance::{LONG, all_done, present, remove};
 
 #[tokio::test]
 async fn two_values_of_one_name_stand_together_at_a_portal() {
-    let portal = Portal::start().await;
-    let endpoint = portal.endpoint();
+    let portal = portal().await;
+    let endpoint = portal.url();
     let values = [
         ("HTTPREQ_ENDPOINT", endpoint.as_str(), false),
         ("HTTPREQ_USERNAME", USER, false),
@@ -42,12 +42,12 @@ async fn two_values_of_one_name_stand_together_at_a_portal() {
 
 #[tokio::test]
 async fn a_record_behind_a_cname_is_written_where_the_host_says() {
-    let portal = Portal::start().await;
+    let portal = portal().await;
     let provider = lego(
         "lego:httpreq",
         "lego-cname",
         &[
-            ("HTTPREQ_ENDPOINT", &portal.endpoint(), false),
+            ("HTTPREQ_ENDPOINT", &portal.url(), false),
             ("HTTPREQ_USERNAME", USER, false),
             ("HTTPREQ_PASSWORD", PASSWORD, true),
             // nobody answers: lego must not need to ask
@@ -114,12 +114,12 @@ async fn tls_is_verified_against_the_systems_roots_and_the_ca_file() {
 #[tokio::test]
 async fn what_a_portal_answers_becomes_a_class_without_its_secret() {
     let log = Captured::start();
-    let portal = Portal::start().await;
+    let portal = portal().await;
     let provider = lego(
         "lego:httpreq",
         "lego-answers",
         &[
-            ("HTTPREQ_ENDPOINT", &portal.endpoint(), false),
+            ("HTTPREQ_ENDPOINT", &portal.url(), false),
             ("HTTPREQ_USERNAME", USER, false),
             ("HTTPREQ_PASSWORD", PASSWORD, true),
         ],
@@ -132,7 +132,11 @@ async fn what_a_portal_answers_becomes_a_class_without_its_secret() {
         (503, FailureClass::Transient),
         (418, FailureClass::Transient),
     ] {
-        portal.becomes(Mood::Answers(status));
+        // as careless servers do
+        portal.fault(HttpFault::Answer(
+            status,
+            format!("no: you said {USER}:{PASSWORD}"),
+        ));
         let failure = refused(&provider, &one).await;
         assert_eq!(failure.class, class, "{status}: {failure}");
         assert_eq!(failure.native_code, Some(i32::from(status)));

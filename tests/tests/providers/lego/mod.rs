@@ -8,7 +8,6 @@ mod description;
 mod dnsupdate;
 mod exec;
 mod httpreq;
-mod portal;
 mod process;
 
 use std::{path::PathBuf, sync::Arc};
@@ -16,10 +15,25 @@ use std::{path::PathBuf, sync::Arc};
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use dns01d::plugin::{Failure, Instance, MemoryState, ProviderClient as _, Record};
 use lab::daemon::{LEGO_BRIDGE, built};
+use lab::portal::{Portal, PortalOptions};
 
 use crate::instance::{LONG, Values, instance_in, record};
 
 const OWNER: &str = "_acme-challenge.example.test";
+/// User and password that the portal lets in.
+const USER: &str = "dns01d";
+/// See [`USER`].
+const PASSWORD: &str = "p0rtal-passw0rd-of-the-test";
+
+/// A portal with the zones of these tests.
+async fn portal() -> Portal {
+    let options = PortalOptions {
+        zones: ["example.test", "delegated.test"].map(str::to_owned).to_vec(),
+        credentials: Some((USER.to_owned(), PASSWORD.to_owned())),
+        ..PortalOptions::new("example.test")
+    };
+    Portal::start(options).await.expect("a portal")
+}
 
 /// An instance of one of lego's providers; `name` is the instance's.
 fn lego(provider: &str, name: &str, values: Values<'_>) -> Instance {

@@ -4,10 +4,10 @@ use std::fs;
 use std::time::Duration;
 
 use dns01d::plugin::{CallError, DEFAULT_GRACE, FailureClass, ProviderClient as _};
+use lab::service::HttpFault;
 use tokio::time::Instant;
 
-use super::portal::{Mood, PASSWORD, Portal, USER};
-use super::{challenge, lego};
+use super::{PASSWORD, USER, challenge, lego, portal};
 use crate::instance::{LONG, present, remove};
 
 #[tokio::test]
@@ -41,12 +41,12 @@ async fn options_are_checked_when_the_instance_opens() {
 
 #[tokio::test]
 async fn a_secret_is_in_no_file_of_the_process() {
-    let portal = Portal::start().await;
+    let portal = portal().await;
     let provider = lego(
         "lego:httpreq",
         "lego-secrecy",
         &[
-            ("HTTPREQ_ENDPOINT", &portal.endpoint(), false),
+            ("HTTPREQ_ENDPOINT", &portal.url(), false),
             ("HTTPREQ_USERNAME", USER, false),
             ("HTTPREQ_PASSWORD", PASSWORD, true),
         ],
@@ -71,12 +71,12 @@ async fn a_secret_is_in_no_file_of_the_process() {
 
 #[tokio::test]
 async fn a_silent_portal_costs_its_call_and_not_the_process() {
-    let portal = Portal::start().await;
+    let portal = portal().await;
     let provider = lego(
         "lego:httpreq",
         "lego-silent",
         &[
-            ("HTTPREQ_ENDPOINT", &portal.endpoint(), false),
+            ("HTTPREQ_ENDPOINT", &portal.url(), false),
             ("HTTPREQ_USERNAME", USER, false),
             ("HTTPREQ_PASSWORD", PASSWORD, true),
         ],
@@ -85,15 +85,15 @@ async fn a_silent_portal_costs_its_call_and_not_the_process() {
     let two = challenge("example.test", "token-2");
     present(&provider, std::slice::from_ref(&two)).await;
     let process = process_of("lego-silent");
-    portal.becomes(Mood::Silent);
+    portal.fault(HttpFault::Silence);
 
     // a caller that goes away
     let abandoned = provider.present(std::slice::from_ref(&one), LONG);
     tokio::select! {
         outcome = abandoned => panic!("{outcome:?}"),
-        () = portal.holds(1, LONG) => {}
+        () = portal.keeps_waiting(1, LONG) => {}
     }
-    portal.holds(0, Duration::from_secs(2)).await;
+    portal.keeps_waiting(0, Duration::from_secs(2)).await;
 
     // a deadline
     let begun = Instant::now();
@@ -113,7 +113,7 @@ async fn a_silent_portal_costs_its_call_and_not_the_process() {
         Err(error) => panic!("the process had to be killed: {error}"),
     }
 
-    portal.becomes(Mood::Willing);
+    portal.fault(HttpFault::None);
     remove(&provider, &[one, two]).await;
     assert_eq!(process_of("lego-silent"), process);
 }
