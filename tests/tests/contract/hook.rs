@@ -130,6 +130,29 @@ async fn the_example_passes_as_a_program_of_lego() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn the_example_does_not_repeat_a_secret_that_nsupdate_cannot_read() {
+    let stage = Stage::new().await;
+    let (program, arguments) = stage.update_zone();
+    let mut child = Command::new(program)
+        .args(arguments)
+        .args(["present", "_acme-challenge.example.test.", "v"])
+        .stdin(std::process::Stdio::piped())
+        .stderr(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut input = child.stdin.take().unwrap();
+    std::io::Write::write_all(&mut input, b"not!base64-SECRET\n").unwrap();
+    drop(input);
+    let output = child.wait_with_output().unwrap();
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(78), "{said}");
+    assert!(
+        said.contains("is not in base64") && !said.contains("SECRET"),
+        "{said}"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn it_passes_as_a_program_of_lego_in_raw_mode() {
     let stage = Stage::new().await;
     let (update, command) = stage.update_command();

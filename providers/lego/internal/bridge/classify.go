@@ -20,9 +20,9 @@ var (
 		`(login|authorization) failed|incorrect password|\bBAD(KEY|SIG)\b|\bNOTAUTH\b|replied REFUSED`)
 	rateText = regexp.MustCompile(`(?i)rate.?limit|too many requests|throttl`)
 	zoneText = regexp.MustCompile(`(?i)(could not find|cannot find|can't find|failed to find|unable to find|couldn't find|no|unknown)( \w+)? (hosted )?zone\b|` +
-		`\bzone (\S+ )?(for \S+ )?(was )?not found|start of authority|domain (\S+ )?not found|` +
-		// a server asked for the zone of a name that is in none of its zones, or a resolver that is not for us
-		`\bIN +SOA', code=(REFUSED|NOTAUTH)\b`)
+		`\bzone (\S+ )?(for \S+ )?(was )?not found|start of authority|domain (\S+ )?not found`)
+	// a server asked for the zone of a name that is in none of its zones, or a resolver that is not for us
+	lookupText = regexp.MustCompile(`(?i)\bIN +SOA', code=(REFUSED|NOTAUTH)\b`)
 )
 
 // classify guesses who must act. The code is the HTTP status, 0 if none is known.
@@ -46,6 +46,8 @@ func classify(err error) (class Status, code int) {
 		return Transient, code
 	case rateText.MatchString(text):
 		return RateLimited, code
+	case lookupText.MatchString(text):
+		return ZoneNotFound, code
 	case authText.MatchString(text):
 		return Auth, code
 	case zoneText.MatchString(text):

@@ -40,6 +40,7 @@ func TestTheClassOfAnErrorIsGuessedCautiously(t *testing.T) {
 		{errors.New("[fqdn=x.] could not find the start of authority for x."), ZoneNotFound, 0},
 		{errors.New("dnsupdate: failed to insert: [fqdn=x.] unexpected response for 'x.' [question='x. IN  SOA', code=REFUSED]"), ZoneNotFound, 0},
 		{errors.New("dnsupdate: failed to insert: [fqdn=x.] unexpected response for 'x.' [question='x. IN  SOA', code=SERVFAIL]"), Transient, 0},
+		{errors.New("dnsupdate: failed to insert: [fqdn=x.] unexpected response for 'x.' [question='x. IN  SOA', code=NOTAUTH]"), ZoneNotFound, 0},
 		{errors.New("Throttling: Rate exceeded"), RateLimited, 0},
 		{errors.New("something else"), Transient, 0},
 		{fmt.Errorf("forbidden by %w", context.DeadlineExceeded), Transient, 0},
