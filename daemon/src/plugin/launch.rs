@@ -235,13 +235,16 @@ fn readable(provider: &ProviderDescription, values: &[OptionValue], rotates: boo
         .filter(|known| is_file(&known.key) && unset(&known.key));
     let defaults = defaults.filter_map(|known| known.default.as_deref());
     let paths = configured.chain(defaults).filter(|path| path.starts_with('/'));
-    paths
-        .map(|path| match Path::new(path).parent().and_then(Path::to_str) {
-            // never the whole file system for a file at its top
-            Some(parent) if rotates && parent != "/" => parent.to_owned(),
-            _ => path.to_owned(),
-        })
-        .collect()
+    paths.map(|path| opened(path, rotates)).collect()
+}
+
+/// What is opened to a plugin for an option that names `path`.
+fn opened(path: &str, rotates: bool) -> String {
+    match Path::new(path).parent().and_then(Path::to_str) {
+        // never the whole file system for a file at its top, nor what lies beside a directory
+        Some(parent) if rotates && parent != "/" && !Path::new(path).is_dir() => parent.to_owned(),
+        _ => path.to_owned(),
+    }
 }
 
 fn entry(value: &OptionValue, secret: bool) -> OptionEntry {
@@ -249,5 +252,21 @@ fn entry(value: &OptionValue, secret: bool) -> OptionEntry {
         key: value.key.clone(),
         value: Sensitive::new(value.value.expose().as_bytes().to_vec()),
         secret,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_that_rotates_opens_its_directory_and_nothing_else_does() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let place = directory.path().to_str().expect("a path");
+        let file = format!("{place}/secret");
+        assert_eq!(opened(&file, true), place);
+        assert_eq!(opened(&file, false), file);
+        assert_eq!(opened(place, true), place, "the directory itself, not its parent");
+        assert_eq!(opened("/secret", true), "/secret");
     }
 }
