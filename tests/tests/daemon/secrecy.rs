@@ -269,6 +269,8 @@ async fn files_are_never_wider_than_declared_whatever_the_umask() {
     let daemon = home
         .launch(&[
             "strace",
+            // the tracer is the grandchild, so that the guard ends the daemon and not the tracer alone
+            "-D",
             "-f",
             "-qq",
             "-o",
