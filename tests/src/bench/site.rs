@@ -24,8 +24,8 @@ use crate::{Failure, certificate::Wanted, cpu, lego::LEGO_PROCESSES, report::Sec
 /// Everything is issued below it.
 pub(crate) const ZONE: &str = "bench.example.test";
 
-/// As many as the daemon works unless told. Pebble 2.4 deadlocks now and then with so many (lock order in its
-/// store), and is then started again.
+/// As many as the daemon works unless told. Pebble, 2.4 and 2.10, deadlocks now and then with so many (lock order
+/// in its store), and is then started again.
 pub(crate) const IN_FLIGHT: usize = DEFAULT_CONCURRENCY;
 
 /// Clean-up follows deployment within milliseconds.
@@ -197,9 +197,13 @@ impl Site {
         let mut section = Section::new("Servers", &["what", "happened"]);
         let text = match self.restarts.first() {
             None => "ran from the beginning to the end".to_owned(),
-            Some(why) => {
-                format!("was restarted once, and what was measured at that time was measured again: {why}")
-            }
+            Some(why) => format!(
+                "was restarted once, and what was measured at that time was measured again: {}",
+                why.lines()
+                    .next()
+                    .unwrap_or_default()
+                    .trim_end_matches("; the daemon's last lines, latest first:")
+            ),
         };
         section.row(["Pebble".to_owned(), text]);
         section
