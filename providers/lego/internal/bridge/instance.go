@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"maps"
 	"regexp"
+	"runtime/debug"
 	"sync"
 	"time"
 
@@ -113,7 +114,11 @@ func refusal(code string, mask mask, err error) *Outcome {
 }
 
 // Close ends the instance and takes its options out of the environment.
-func (i *Instance) Close() { i.settings.leave() }
+func (i *Instance) Close() {
+	i.settings.leave()
+	// The collector would keep what the instance had for a later one, and none may come.
+	debug.FreeOSMemory()
+}
 
 // Info are the properties of an instance.
 type Info struct {
