@@ -2,6 +2,7 @@
 
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 use std::time::Duration;
 
 use dns01_plugin_api::{Call, Class, Host};
@@ -78,8 +79,10 @@ impl From<SetupError> for dns01_plugin_api::Error {
 pub struct Client {
     http: reqwest::Client,
     /// For plain HTTP on this machine, which is allowed because it stays here: it goes past every proxy, be that
-    /// of an option or of a variable.
-    direct: reqwest::Client,
+    /// of an option or of a variable. Made when it is needed, which is seldom: making one reads the system's
+    /// roots.
+    direct: OnceLock<reqwest::Client>,
+    agent: HeaderValue,
     runtime: Runtime,
     timeout: Duration,
     plain: Plain,
@@ -93,22 +96,8 @@ impl Client {
     /// # Errors
     /// [`SetupError`].
     pub fn open(host: Host, product: &str, settings: Settings) -> Result<Self, SetupError> {
-        let limit = settings.timeout.min(CONNECT_TIMEOUT);
-        let common = || {
-            reqwest::Client::builder()
-                .user_agent(user_agent(host, product))
-                .connect_timeout(limit)
-                .redirect(redirect::Policy::none())
-                .referer(false)
-                .tls_version_min(tls::Version::TLS_1_2)
-                .dns_resolver(std::sync::Arc::new(System))
-                .pool_idle_timeout(IDLE_CONNECTION)
-                .http2_keep_alive_interval(PROBE_INTERVAL)
-                .http2_keep_alive_timeout(PROBE_INTERVAL)
-        };
-        // without roots, which it has no use for and which take time to load
-        let direct = common().no_proxy().tls_certs_only([]);
-        let mut builder = common();
+        let agent = user_agent(host, product);
+        let mut builder = builder(&agent, settings.timeout);
         if let Some(path) = &settings.ca_file {
             builder = builder.tls_certs_merge(roots(path)?);
         }
@@ -117,7 +106,8 @@ impl Client {
         }
         Ok(Self {
             http: builder.build()?,
-            direct: direct.build()?,
+            direct: OnceLock::new(),
+            agent,
             runtime: Runtime::start()?,
             timeout: settings.timeout,
             plain: settings.plain,
@@ -163,6 +153,17 @@ impl Client {
         }
     }
 
+    fn direct(&self) -> reqwest::Result<&reqwest::Client> {
+        match self.direct.get() {
+            Some(client) => Ok(client),
+            None => {
+                let made = builder(&self.agent, self.timeout).no_proxy().build()?;
+                // two calls may have made one: the first stays
+                Ok(self.direct.get_or_init(|| made))
+            }
+        }
+    }
+
     /// Sends a request on behalf of a library that has a future polled. It is bounded by
     /// whoever polls it, with [`Runtime::run`] say, and goes wherever the library wants it to.
     ///
@@ -172,7 +173,10 @@ impl Client {
         let host = host_of(request.url());
         let network = |error| Error::network(&host, self.timeout, &error);
         let is_direct = request.url().scheme() == "http" && is_loopback(request.url());
-        let client = if is_direct { &self.direct } else { &self.http };
+        let client = match is_direct {
+            true => self.direct().map_err(network)?,
+            false => &self.http,
+        };
         let mut response = client.execute(request).await.map_err(network)?;
         let too_large = || Error::TooLarge {
             host: host.clone(),
@@ -196,6 +200,20 @@ impl Client {
             body,
         ))
     }
+}
+
+/// What every client has in common.
+fn builder(agent: &HeaderValue, timeout: Duration) -> reqwest::ClientBuilder {
+    reqwest::Client::builder()
+        .user_agent(agent.clone())
+        .connect_timeout(timeout.min(CONNECT_TIMEOUT))
+        .redirect(redirect::Policy::none())
+        .referer(false)
+        .tls_version_min(tls::Version::TLS_1_2)
+        .dns_resolver(std::sync::Arc::new(System))
+        .pool_idle_timeout(IDLE_CONNECTION)
+        .http2_keep_alive_interval(PROBE_INTERVAL)
+        .http2_keep_alive_timeout(PROBE_INTERVAL)
 }
 
 fn user_agent(host: Host, product: &str) -> HeaderValue {

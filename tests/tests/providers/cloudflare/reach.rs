@@ -1,7 +1,7 @@
 //! How the service is reached from inside the sandbox: names, TLS, IPv6.
 
 use std::io::{BufRead as _, BufReader, Write as _};
-use std::net::TcpListener;
+use std::net::{TcpListener, TcpStream};
 use std::sync::{Arc, mpsc};
 
 use dns01d::plugin::{FailureClass, MemoryState, ProviderClient as _};
@@ -57,6 +57,7 @@ async fn what_cannot_be_reached_is_named() {
         failed.message
     );
 }
+
 #[tokio::test]
 async fn a_proxy_is_used_by_option_or_by_a_variable_that_the_instance_lists() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
@@ -101,4 +102,66 @@ async fn a_proxy_is_used_by_option_or_by_a_variable_that_the_instance_lists() {
         by_none.message
     );
     assert!(asked.try_recv().is_err());
+}
+
+/// A proxy that opens the way; it tells which.
+fn tunnel() -> (String, mpsc::Receiver<String>) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let proxy = format!("http://{}", listener.local_addr().unwrap());
+    let (told, asked) = mpsc::channel();
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            let mut stream = stream.unwrap();
+            let mut lines = BufReader::new(stream.try_clone().unwrap()).lines();
+            let request = lines.next().unwrap().unwrap();
+            while !lines.next().unwrap().unwrap().is_empty() {}
+            let target = request.split(' ').nth(1).unwrap().to_owned();
+            let mut onward = TcpStream::connect(&target).unwrap();
+            stream.write_all(b"HTTP/1.1 200 OK\r\n\r\n").unwrap();
+            if told.send(request).is_err() {
+                break;
+            }
+            let (mut back, mut to) = (onward.try_clone().unwrap(), stream.try_clone().unwrap());
+            // either ends when its side does
+            std::thread::spawn(move || std::io::copy(&mut back, &mut to));
+            std::thread::spawn(move || std::io::copy(&mut stream, &mut onward));
+        }
+    });
+    (proxy, asked)
+}
+
+#[tokio::test]
+async fn a_record_is_published_through_a_proxy() {
+    let identity = ServerIdentity::loopback().expect("a certificate");
+    let scene = Scene::around(Cloudflare::start_tls(&identity).await.expect("a port"));
+    let directory = tempfile::tempdir().expect("a directory");
+    let file = directory.path().join("root.pem");
+    std::fs::write(&file, &identity.root_pem).expect("a file");
+    let base = scene.double.base_url();
+    let (proxy, asked) = tunnel();
+    let values = [
+        ("api-token", scene.token.as_str(), true),
+        ("base-url", base.as_str(), false),
+        ("ca-file", file.to_str().expect("a path"), false),
+    ];
+    let mut by_option = values.to_vec();
+    by_option.push(("proxy", &proxy, false));
+    present(
+        &instance("cloudflare", &by_option),
+        &[record("example.test", "option")],
+    )
+    .await;
+    let way = asked.try_recv().expect("the proxy was asked");
+    assert!(way.starts_with("CONNECT 127.0.0.1:"), "{way}");
+
+    while asked.try_recv().is_ok() {}
+    let state = Arc::new(MemoryState::default());
+    let by_variable = instance_with("cloudflare", &values, state, |options| {
+        options
+            .environment
+            .insert("HTTPS_PROXY".to_owned(), proxy.clone());
+    });
+    present(&by_variable, &[record("example.test", "variable")]).await;
+    asked.try_recv().expect("the proxy was asked");
+    assert_eq!(scene.double.txt(NAME), ["option", "variable"]);
 }
