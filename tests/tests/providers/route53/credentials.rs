@@ -324,7 +324,10 @@ async fn a_container_endpoint_serves_with_its_token() {
     let failed = provider.present(&[lab.record("", "v")], LONG).await;
     let said = format!("{failed:?}");
     assert!(said.contains("cannot connect to route53.invalid"), "{said}");
-    assert!(!lab.front.seen_of("CONNECT ").is_empty(), "the proxy was asked for Route 53");
+    assert!(
+        !lab.front.seen_of("CONNECT ").is_empty(),
+        "the proxy was asked for Route 53"
+    );
     let asked = lab.front.seen_of("GET /v1/credentials");
     assert_eq!(asked[0].headers["authorization"], "pod-jwt");
     assert_eq!(asked[0].path, "/v1/credentials", "no proxy is between");
