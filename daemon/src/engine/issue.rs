@@ -230,7 +230,7 @@ impl Worker<'_> {
             // the person may have come while this went on with what was there before
             now
         } else {
-            whole_second(next_attempt(now, &fault, failures, engine.random.u64()))
+            whole_second(next_attempt(now, &fault, failures, crate::schedule::Horizon::None, engine.random.u64()))
         };
         let failed_in = self.durable.as_ref().map_or("due", State::as_str).to_owned();
         match fault.class {

@@ -2,6 +2,8 @@
 
 use jiff::{SignedDuration, Timestamp};
 
+use super::Window;
+
 /// Certificates that live at least this long are renewed with a third of
 /// their life left, shorter ones with half (Let's Encrypt's integration guide).
 pub const LONG_LIFETIME: SignedDuration = SignedDuration::from_hours(10 * 24);
@@ -20,6 +22,21 @@ const SHORTEST: SignedDuration = SignedDuration::from_secs(10);
 /// Never before a third of what is left of its life has passed, whatever the CA
 /// wrote into `not_before`: a back-dated certificate must not be renewed in a loop.
 pub fn renewal_moment(not_before: Timestamp, not_after: Timestamp, now: Timestamp, random: u64) -> Timestamp {
+    let moment = window(not_before, not_after).pick(random);
+    let remaining = not_after.as_millisecond() - now.as_millisecond();
+    let earliest = now.as_millisecond() + (remaining / 3).max(SHORTEST.as_millis() as i64);
+    Timestamp::from_millisecond(moment.as_millisecond().max(earliest)).unwrap_or(not_after)
+}
+
+/// How long from one issuance to the next is planned of a certificate with this life: by the rule above, and
+/// at least a second.
+pub fn planned_interval(not_before: Timestamp, not_after: Timestamp) -> SignedDuration {
+    let life = not_after.duration_since(not_before);
+    let left = if life >= LONG_LIFETIME { life / 3 } else { life / 2 };
+    (life - left).max(SignedDuration::from_secs(1))
+}
+
+fn window(not_before: Timestamp, not_after: Timestamp) -> Window {
     let life = not_after
         .as_millisecond()
         .saturating_sub(not_before.as_millisecond())
@@ -29,17 +46,12 @@ pub fn renewal_moment(not_before: Timestamp, not_after: Timestamp, now: Timestam
     } else {
         life / 2
     };
-    let window = life / WINDOW_DIVISOR;
-    let jitter = scale(random, window);
-    let moment = not_after.as_millisecond() - left - window / 2 + jitter;
-    let remaining = not_after.as_millisecond() - now.as_millisecond();
-    let earliest = now.as_millisecond() + (remaining / 3).max(SHORTEST.as_millis() as i64);
-    Timestamp::from_millisecond(moment.max(earliest)).unwrap_or(not_after)
-}
-
-/// Maps a uniform 64-bit number to `0..bound`.
-fn scale(random: u64, bound: i64) -> i64 {
-    ((u128::from(random) * u128::from(bound.unsigned_abs())) >> 64) as i64
+    let start = not_after.as_millisecond() - left - life / WINDOW_DIVISOR / 2;
+    let at = |millisecond| Timestamp::from_millisecond(millisecond).unwrap_or(not_after);
+    Window {
+        start: at(start),
+        end: at(start + life / WINDOW_DIVISOR),
+    }
 }
 
 #[cfg(test)]
@@ -59,12 +71,14 @@ mod tests {
         let moment = renewal_moment(at(0), at(90 * DAY), at(0), u64::MAX / 2);
         assert_eq!(moment.as_second() / DAY, 59, "{moment}");
         assert!((moment.as_second() - 60 * DAY).abs() <= DAY);
+        assert_eq!(planned_interval(at(0), at(90 * DAY)).as_secs(), 60 * DAY);
     }
 
     #[test]
     fn six_days_are_renewed_with_half_left() {
         let moment = renewal_moment(at(0), at(6 * DAY), at(0), 1 << 63);
         assert!((moment.as_second() - 3 * DAY).abs() <= 6 * DAY / 50, "{moment}");
+        assert_eq!(planned_interval(at(0), at(6 * DAY)).as_secs(), 3 * DAY);
     }
 
     #[test]
