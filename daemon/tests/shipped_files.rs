@@ -98,8 +98,11 @@ fn what_the_sample_shows_as_a_default_is_the_default() {
     );
     assert_eq!(shown.engine, defaults.engine);
     assert_eq!(shown.drain, defaults.drain);
-    assert_eq!(shown.cas[0].name.as_str(), "internal");
-    assert_eq!(shown.cas[1].request_timeout, defaults.cas[0].request_timeout);
+    assert_eq!(shown.cas[0].acme.name.as_str(), "internal");
+    assert_eq!(
+        shown.cas[1].acme.request_timeout,
+        defaults.cas[0].acme.request_timeout
+    );
     let (one, other) = (&shown.providers[0].options, &defaults.providers[0].options);
     assert!(one.sha256.is_some(), "the sample's settings were not uncommented");
     assert_eq!(
@@ -111,7 +114,7 @@ fn what_the_sample_shows_as_a_default_is_the_default() {
         (other.call_interval, other.concurrent_calls),
     );
     assert_eq!(one.library, other.library);
-    assert_eq!(shown.certificates[0].key_type, defaults.certificates[0].key_type);
+    assert_eq!(shown.certificates[0].key, defaults.certificates[0].key);
     assert_eq!(
         shown.certificates[0].output.directory,
         defaults.certificates[0].output.directory

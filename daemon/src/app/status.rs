@@ -34,8 +34,8 @@ pub(super) fn certificate(
     CertificateStatus {
         name: certificate.name.clone(),
         identifiers: certificate.identifiers.clone(),
-        ca: certificate.ca.clone(),
-        key_type: certificate.key_type,
+        ca: certificate.cas[0].clone(),
+        key_type: certificate.key.kind(),
         state,
         activity: row.and_then(|row| row.issuance.as_deref()).map(activity),
         serial: issued.map(|issued| issued.serial.clone()),

@@ -81,10 +81,10 @@ impl Wiring {
             .cas
             .iter()
             .map(|ca| {
-                let authority = match known.get(&ca.name) {
+                let authority = match known.get(&ca.acme.name) {
                     Some(authority) if authority.options() == ca => authority.clone(),
                     _ => {
-                        let key = accounts.join(format!("{}.pem", ca.name));
+                        let key = accounts.join(format!("{}.pem", ca.acme.name));
                         Arc::new(Authority::new(
                             ca.clone(),
                             key,
@@ -93,7 +93,7 @@ impl Wiring {
                         ))
                     }
                 };
-                (ca.name.clone(), authority)
+                (ca.acme.name.clone(), authority)
             })
             .collect();
         known.clone_from(&authorities);

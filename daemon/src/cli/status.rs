@@ -55,10 +55,11 @@ pub fn certificate(certificate: &CertificateStatus, view: &View) -> String {
     out.push_str(&format!("{label}{}\n", view.paint(color, &state)));
     let mut field = |label: &str, text: &str| push_field(&mut out, label, text, view);
     field("names", &names(certificate));
-    field(
-        "issuer",
-        &format!("{}, {} key", certificate.ca, certificate.key_type),
-    );
+    let key = match certificate.key_type {
+        Some(kind) => format!("{kind} key"),
+        None => "key of a request".to_owned(),
+    };
+    field("issuer", &format!("{}, {key}", certificate.ca));
     if let Some(serial) = &certificate.serial {
         field("serial", serial);
     }

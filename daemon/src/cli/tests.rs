@@ -25,7 +25,7 @@ fn valid(name: &str) -> CertificateStatus {
             .map(|name| name.parse().expect("an identifier"))
             .into(),
         ca: "letsencrypt".parse().expect("a name"),
-        key_type: crate::pki::KeyType::EcdsaP256,
+        key_type: Some(crate::pki::KeyType::EcdsaP256),
         state: CertificateState::Valid,
         activity: None,
         serial: Some("03AB1F".into()),

@@ -7,7 +7,7 @@
 
 use std::{path::PathBuf, sync::Arc, time::Duration};
 
-use crate::{acme, challenge, control, dns, engine, plugin, telemetry};
+use crate::{challenge, control, dns, engine, plugin, telemetry};
 
 mod build;
 mod descriptions;
@@ -59,7 +59,7 @@ pub struct Config {
     /// How DNS is asked.
     pub dns: dns::Options,
     /// The CAs, in the order of their names.
-    pub cas: Vec<acme::Options>,
+    pub cas: Vec<engine::AuthorityOptions>,
     /// Limits of the engine.
     pub engine: engine::Options,
     /// The certificates, in the order of their names.

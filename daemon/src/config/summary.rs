@@ -46,9 +46,9 @@ pub fn json(config: &Config) -> Value {
             json!({
                 "certificate": certificate.name.as_str(),
                 "names": names,
-                "ca": certificate.ca.as_str(),
+                "ca": certificate.cas[0].as_str(),
                 "directory": ca(config, certificate).map(|ca| ca.directory.as_str()),
-                "key": certificate.key_type.as_str(),
+                "key": certificate.key.to_string(),
                 "output": {
                     "directory": certificate.output.directory,
                     "owner": certificate.output.owner,
@@ -83,9 +83,9 @@ fn one(out: &mut String, config: &Config, certificate: &engine::Certificate) {
     }
     match ca(config, certificate) {
         Some(ca) => line("ca", &format!("{}  {}", ca.name, ca.directory)),
-        None => line("ca", certificate.ca.as_str()),
+        None => line("ca", certificate.cas[0].as_str()),
     }
-    line("key", certificate.key_type.as_str());
+    line("key", &certificate.key.to_string());
     let output = &certificate.output;
     let ownership = match (&output.owner, &output.group) {
         (None, None) => String::new(),
@@ -141,7 +141,8 @@ fn instance_name(provider: &ProviderConfig) -> &str {
 }
 
 fn ca<'c>(config: &'c Config, certificate: &engine::Certificate) -> Option<&'c acme::Options> {
-    config.cas.iter().find(|ca| ca.name == certificate.ca)
+    let mut known = config.cas.iter().map(|ca| &ca.acme);
+    known.find(|ca| ca.name == certificate.cas[0])
 }
 
 /// A command, with quotes where a word would look like two.

@@ -55,8 +55,8 @@ pub struct CertificateStatus {
     pub identifiers: Vec<Identifier>,
     /// Who issues it.
     pub ca: CaName,
-    /// Kind of key.
-    pub key_type: KeyType,
+    /// Kind of a key that is made here; `None` where a request brings its own.
+    pub key_type: Option<KeyType>,
     /// How it stands.
     pub state: CertificateState,
     /// What is being done right now, in plain words.

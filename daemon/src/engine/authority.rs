@@ -3,7 +3,10 @@ use std::{path::PathBuf, sync::Arc};
 use tokio::{sync::OnceCell, task::spawn_blocking};
 use tracing::info;
 
-use super::account_key::{self, AccountKeyError};
+use super::{
+    AuthorityOptions,
+    account_key::{self, AccountKeyError},
+};
 use crate::{
     acme::{self, AccountKey, Client},
     clock::Clock,
@@ -14,7 +17,7 @@ use crate::{
 /// A CA with the daemon's account there, made when it is first needed.
 #[derive(Debug)]
 pub struct Authority {
-    options: acme::Options,
+    options: AuthorityOptions,
     key_path: PathBuf,
     store: Arc<dyn Store>,
     clock: Arc<dyn Clock>,
@@ -66,7 +69,7 @@ impl AuthorityError {
 impl Authority {
     /// Asks nothing yet. The account's key lies at `key_path`.
     pub fn new(
-        options: acme::Options,
+        options: AuthorityOptions,
         key_path: PathBuf,
         store: Arc<dyn Store>,
         clock: Arc<dyn Clock>,
@@ -82,7 +85,7 @@ impl Authority {
     }
 
     /// What it was made from.
-    pub fn options(&self) -> &acme::Options {
+    pub fn options(&self) -> &AuthorityOptions {
         &self.options
     }
 
@@ -94,10 +97,11 @@ impl Authority {
 
     async fn find_or_register(&self) -> Result<acme::Account, AuthorityError> {
         let client = self.client.get_or_try_init(|| async { self.open() }).await?;
-        let directory = self.options.directory.to_string();
+        let options = &self.options.acme;
+        let directory = options.directory.to_string();
         let known = self
             .store
-            .account(self.options.name.clone(), directory.clone())
+            .account(options.name.clone(), directory.clone())
             .await?;
         let key = self.key(known.as_ref()).await?;
         if let Some(known) = known.filter(|known| known.thumbprint == key.thumbprint()) {
@@ -105,20 +109,20 @@ impl Authority {
         }
         // the key is durable: a kill from here on finds the same account again (RFC 8555 7.3.1)
         let url = client.new_account(&key).await?;
-        info!(ca = %self.options.name, account = %url, "account registered");
+        info!(ca = %options.name, account = %url, "account registered");
         let kept = store::Account {
             url: url.clone(),
             thumbprint: key.thumbprint().to_owned(),
         };
         self.store
-            .keep_account(self.options.name.clone(), directory, kept)
+            .keep_account(options.name.clone(), directory, kept)
             .await?;
         Ok(acme::Account::open(client.clone(), Arc::new(key), url))
     }
 
     fn open(&self) -> Result<Client, AuthorityError> {
-        Client::open(self.options.clone(), self.clock.clone()).map_err(|source| AuthorityError::Setup {
-            ca: self.options.name.clone(),
+        Client::open(self.options.acme.clone(), self.clock.clone()).map_err(|source| AuthorityError::Setup {
+            ca: self.options.acme.name.clone(),
             source,
         })
     }

@@ -95,8 +95,9 @@ pub(super) async fn run(
             .await?
             .map_or(0, |row| row.failures),
     };
-    let Some(authority) = world.authorities.get(&certificate.ca) else {
-        let failure = fault::operator(format!("CA `{}` is not configured", certificate.ca));
+    let ca = &certificate.cas[0];
+    let Some(authority) = world.authorities.get(ca) else {
+        let failure = fault::operator(format!("CA `{ca}` is not configured"));
         return worker.fail(State::Due, Records::Keep, failure.fault).await;
     };
     let performer = Performer {

@@ -4,6 +4,7 @@
 mod account_key;
 mod adopt;
 mod authority;
+mod authority_options;
 mod clean_up;
 mod deploy;
 mod fault;
@@ -15,7 +16,8 @@ mod queue;
 mod world;
 
 pub use authority::{Authority, AuthorityError};
-pub use options::{Certificate, DEFAULT_CONCURRENCY, Options};
+pub use authority_options::{AuthorityOptions, ExternalAccount, MacAlgorithm, UnknownMacAlgorithm};
+pub use options::{Certificate, DEFAULT_CHALLENGES, DEFAULT_CONCURRENCY, KeySource, Options};
 pub use progress::{Outcome, Progress, Stage};
 pub use queue::{Engine, UnknownCertificate};
 pub use world::World;

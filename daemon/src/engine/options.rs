@@ -1,8 +1,10 @@
+use std::{collections::BTreeMap, fmt, path::PathBuf, time::Duration};
+
 use crate::{
     deployment::HookOptions,
     outputs,
-    pki::KeyType,
-    types::{CaName, CertificateName, Identifier},
+    pki::{ChainPreference, KeyType},
+    types::{CaName, CertificateName, ChallengeMethod, Identifier},
 };
 
 /// A certificate that the operator wants.
@@ -12,14 +14,50 @@ pub struct Certificate {
     pub name: CertificateName,
     /// Sorted, without duplicates, at least one.
     pub identifiers: Vec<Identifier>,
-    /// The CA to ask.
-    pub ca: CaName,
-    /// Kind of key; a new one at each issuance.
-    pub key_type: KeyType,
+    /// The CAs to ask, the preferred one first; at least one, none twice.
+    pub cas: Vec<CaName>,
+    /// Profile by CA (draft-ietf-acme-profiles); a CA that is not there is asked without one.
+    pub profiles: BTreeMap<CaName, String>,
+    /// Whose key is certified.
+    pub key: KeySource,
+    /// Ways to prove the names, the preferred one first; at least one, none twice.
+    pub challenges: Vec<ChallengeMethod>,
+    /// Which of the chains that the CA offers.
+    pub chain: ChainPreference,
+    /// Lifetime to ask for (notAfter, RFC 8555 7.4); `None`: the CA's own.
+    pub lifetime: Option<Duration>,
     /// Where its files go.
     pub output: outputs::Options,
     /// What runs after each switch.
     pub hook: Option<HookOptions>,
+}
+
+/// Whose key is certified.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum KeySource {
+    /// One of this kind that is made here, anew for each issuance.
+    Generate(KeyType),
+    /// The one that signed the request in this file; it never comes here.
+    Request(PathBuf),
+}
+
+impl KeySource {
+    /// The kind of a key that is made here.
+    pub fn kind(&self) -> Option<KeyType> {
+        match self {
+            KeySource::Generate(kind) => Some(*kind),
+            KeySource::Request(_) => None,
+        }
+    }
+}
+
+impl fmt::Display for KeySource {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            KeySource::Generate(kind) => kind.fmt(f),
+            KeySource::Request(path) => write!(f, "of the request {}", path.display()),
+        }
+    }
 }
 
 /// Limits of the engine.
@@ -31,3 +69,6 @@ pub struct Options {
 
 /// Enough to hide every wait of a hundred certificates, few enough for a small CA.
 pub const DEFAULT_CONCURRENCY: usize = 16;
+
+/// What every CA offers; the others are drafts.
+pub const DEFAULT_CHALLENGES: [ChallengeMethod; 1] = [ChallengeMethod::Dns01];

@@ -10,7 +10,7 @@ use jiff::{SignedDuration, Timestamp};
 use tokio::{task::spawn_blocking, time::Instant};
 use tracing::debug;
 
-use super::{Authority, Certificate, Stage, World, fault, issue::Say, queue::until};
+use super::{Authority, Certificate, KeySource, Stage, World, fault, issue::Say, queue::until};
 use crate::{
     acme::{self, Account, AuthorizationStatus, ChallengeKind, ChallengeStatus, OrderStatus},
     challenge::{Patience, ROOM_PATIENCE},
@@ -116,7 +116,7 @@ impl Performer<'_> {
     }
 
     async fn place_order(&self) -> Result<Performed, Failure> {
-        let ca = self.authority.options().name.as_str();
+        let ca = self.authority.options().acme.name.as_str();
         // an order for a name that nobody can publish for would only be spent
         self.world
             .publisher
@@ -334,7 +334,13 @@ impl Performer<'_> {
     }
 
     async fn make_key(&self) -> Result<Performed, Failure> {
-        let kind = self.certificate.key_type;
+        let kind = match &self.certificate.key {
+            KeySource::Generate(kind) => *kind,
+            KeySource::Request(path) => {
+                let text = format!("the request {} is not taken to a CA", path.display());
+                return Err(fault::operator(text));
+            }
+        };
         let identifiers = self.certificate.identifiers.clone();
         let made = spawn_blocking(move || {
             let key = PrivateKey::generate(kind).map_err(|error| error.to_string())?;

@@ -358,7 +358,7 @@ impl Engine {
                 };
                 let issuing = key.0 == JobKind::Issue;
                 if issuing {
-                    let names = (certificate.ca.clone(), certificate.identifiers.clone());
+                    let names = (certificate.cas[0].clone(), certificate.identifiers.clone());
                     if !work.ordering.insert(names.clone()) {
                         return false;
                     }

@@ -36,8 +36,9 @@ impl Certificate {
     pub(super) fn wanted(&self) -> Wanted {
         Wanted {
             identifiers: self.identifiers.clone(),
-            ca: self.ca.clone(),
-            key_type: self.key_type,
+            ca: self.cas[0].clone(),
+            // a request's key is not made here: its kind asks for nothing
+            key_type: self.key.kind().unwrap_or_default(),
         }
     }
 }

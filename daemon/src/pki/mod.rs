@@ -2,6 +2,7 @@
 
 mod cert_id;
 mod chain;
+mod chain_preference;
 mod csr;
 mod key;
 mod key_type;
@@ -12,6 +13,7 @@ mod test_ca;
 
 pub use cert_id::CertId;
 pub use chain::{Chain, ChainError, MAX_CERTIFICATES};
+pub use chain_preference::ChainPreference;
 pub use csr::{CsrError, csr};
 pub use key::{KeyError, PrivateKey};
 pub use key_type::{KeyType, UnknownKeyType};

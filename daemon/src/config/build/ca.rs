@@ -11,6 +11,8 @@ use crate::{
         findings::Location,
         raw::{self, Flag, Text},
     },
+    engine::AuthorityOptions,
+    schedule::Limits,
     types::{CaName, DnsName, IdError},
 };
 
@@ -67,7 +69,7 @@ impl Problem for CaProblem {
 
 /// The CAs.
 pub(super) struct Cas {
-    pub built: Vec<(Location, acme::Options)>,
+    pub built: Vec<(Location, AuthorityOptions)>,
     /// Every name that the files hold, also those of faulty entries.
     pub names: Vec<String>,
 }
@@ -87,7 +89,7 @@ impl Builder<'_> {
         cas
     }
 
-    fn ca(&mut self, name: String, location: &Location, raw: raw::Ca) -> Option<acme::Options> {
+    fn ca(&mut self, name: String, location: &Location, raw: raw::Ca) -> Option<AuthorityOptions> {
         let agreed = matches!(raw.agree_terms, Some(Flag(true)));
         match raw.agree_terms {
             Some(Flag(true)) => {}
@@ -134,7 +136,7 @@ impl Builder<'_> {
                 return None;
             }
         };
-        Some(acme::Options {
+        let acme = acme::Options {
             name,
             directory: directory?,
             contacts,
@@ -143,6 +145,14 @@ impl Builder<'_> {
             request_timeout: raw
                 .request_timeout
                 .map_or(acme::DEFAULT_REQUEST_TIMEOUT, |raw::Duration(time)| time),
+        };
+        Some(AuthorityOptions {
+            acme,
+            account_key: acme::Algorithm::Es256,
+            external_account: None,
+            rollover: None,
+            limits: Limits::NONE,
+            staging: false,
         })
     }
 

@@ -17,8 +17,8 @@ use crate::{
         raw::{self, Text},
     },
     deployment::HookOptions,
-    engine,
-    pki::KeyType,
+    engine::{self, DEFAULT_CHALLENGES, KeySource},
+    pki::{ChainPreference, KeyType},
     types::{CaName, CertificateName, DnsName, IdError, Identifier, NameError},
 };
 
@@ -147,8 +147,8 @@ impl Builder<'_> {
             };
             let same = (
                 certificate.identifiers.clone(),
-                certificate.key_type,
-                certificate.ca.clone(),
+                certificate.key.kind(),
+                certificate.cas.clone(),
             );
             match seen.get(&same) {
                 Some(first) => {
@@ -207,8 +207,12 @@ impl Builder<'_> {
         Some(engine::Certificate {
             name: name?,
             identifiers,
-            ca: ca?,
-            key_type: key_type.unwrap_or(Some(context.defaults.key_type))?,
+            cas: vec![ca?],
+            profiles: BTreeMap::new(),
+            key: KeySource::Generate(key_type.unwrap_or(Some(context.defaults.key_type))?),
+            challenges: DEFAULT_CHALLENGES.into(),
+            chain: ChainPreference::Default,
+            lifetime: None,
             output,
             hook,
         })
@@ -288,7 +292,7 @@ impl Builder<'_> {
             return ca.clone();
         }
         if let ([_], [(_, only)]) = (context.cas.names.as_slice(), context.cas.built.as_slice()) {
-            return Some(only.name.clone());
+            return Some(only.acme.name.clone());
         }
         if context.cas.names.len() > 1 && !self.findings.is_peeled(&at) {
             let known = quoted(&context.cas.names);
@@ -301,8 +305,8 @@ impl Builder<'_> {
     }
 
     fn known_ca(&mut self, location: &Location, Text(text): &Text, cas: &Cas) -> Option<CaName> {
-        if let Some((_, ca)) = cas.built.iter().find(|(_, ca)| ca.name.as_str() == text) {
-            return Some(ca.name.clone());
+        if let Some((_, ca)) = cas.built.iter().find(|(_, ca)| ca.acme.name.as_str() == text) {
+            return Some(ca.acme.name.clone());
         }
         // a CA that is there and faulty is reported where it is
         let faulty = cas.names.contains(text)

@@ -4,10 +4,11 @@ use super::*;
 use crate::{
     deployment::HookOptions,
     dns::{Authority, ZoneOptions},
-    engine::Certificate,
+    engine::{Certificate, KeySource},
     outputs,
-    pki::KeyType,
+    pki::{ChainPreference, KeyType},
     telemetry::{LogFormat, LogLevel},
+    types::ChallengeMethod,
 };
 
 const WHOLE: &str = r#"
@@ -82,7 +83,7 @@ fn everything_that_is_written_reaches_its_part() {
     );
     assert_eq!(config.dns.name_server_port, 5353);
     assert_eq!(config.dns.resolvers[1].to_string(), "[2001:db8::1]:5353");
-    assert_eq!(config.cas[0].contacts, ["mailto:ops@example.org"]);
+    assert_eq!(config.cas[0].acme.contacts, ["mailto:ops@example.org"]);
 
     let first = &config.providers[0].options;
     assert_eq!(first.library, PathBuf::from("/opt/plugins/libdns01_rfc2136.so"));
@@ -113,8 +114,12 @@ fn everything_that_is_written_reaches_its_part() {
         Certificate {
             name: "one".parse().expect("a name"),
             identifiers: vec!["one.example.test".parse().expect("a name")],
-            ca: "lab".parse().expect("a name"),
-            key_type: KeyType::Ed25519,
+            cas: vec!["lab".parse().expect("a name")],
+            profiles: BTreeMap::new(),
+            key: KeySource::Generate(KeyType::Ed25519),
+            challenges: vec![ChallengeMethod::Dns01],
+            chain: ChainPreference::Default,
+            lifetime: None,
             output: outputs::Options {
                 directory: "/etc/ssl/one".into(),
                 owner: None,
@@ -134,7 +139,7 @@ fn everything_that_is_written_reaches_its_part() {
         PathBuf::from("/srv/dns01d/certificates/internal")
     );
     assert_eq!(internal.output.owner.as_deref(), Some("33"));
-    assert_eq!(internal.key_type, KeyType::Rsa2048);
+    assert_eq!(internal.key, KeySource::Generate(KeyType::Rsa2048));
     assert_eq!(internal.hook.as_ref().map(|hook| hook.command.len()), Some(1));
 }
 
