@@ -13,7 +13,9 @@ use std::{
 };
 
 use dns01d::{
-    acme::{Account, AccountKey, AuthorizationStatus, ChallengeKind, Client, Options, OrderStatus},
+    acme::{
+        Account, AccountKey, Algorithm, AuthorizationStatus, ChallengeKind, Client, Options, OrderStatus,
+    },
     clock::{Clock as _, SystemClock},
     pki::{Chain, KeyType, PrivateKey, csr},
     types::Identifier,
@@ -147,7 +149,7 @@ fn write_tls_identity(directory: &TempDir) {
 }
 
 async fn register(client: &Client) -> Account {
-    let key = AccountKey::generate().expect("a key");
+    let key = AccountKey::generate(Algorithm::Es256).expect("a key");
     let url = client.new_account(&key).await.expect("an account");
     Account::open(client.clone(), Arc::new(key), url)
 }
@@ -231,7 +233,7 @@ async fn a_wildcard_and_its_apex_take_ten_requests_with_a_warm_account() {
 async fn one_key_has_one_account_however_often_it_asks() {
     let pebble = Pebble::start(0);
     let client = pebble.client();
-    let key = AccountKey::generate().expect("a key");
+    let key = AccountKey::generate(Algorithm::Es256).expect("a key");
     assert_eq!(client.find_account(&key).await.expect("an answer"), None);
     let url = client.new_account(&key).await.expect("an account");
     assert_eq!(client.new_account(&key).await.expect("the account"), url);
@@ -243,7 +245,7 @@ async fn an_account_that_the_ca_forgot_is_known_as_gone() {
     let pebble = Pebble::start(0);
     let known = register(&pebble.client()).await;
     let forgotten = format!("{}0", known.url()).parse().expect("an address");
-    let key = Arc::new(AccountKey::generate().expect("a key"));
+    let key = Arc::new(AccountKey::generate(Algorithm::Es256).expect("a key"));
     let account = Account::open(pebble.client(), key, forgotten);
     let error = account
         .new_order(names("example.test").as_slice())

@@ -1,50 +1,49 @@
 use std::fmt;
 
-use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use openssl::{
-    bn::{BigNum, BigNumContext},
-    ec::{EcGroup, EcKey, EcKeyRef},
     ecdsa::EcdsaSig,
     error::ErrorStack,
+    hash::{MessageDigest, hash},
     nid::Nid,
-    pkey::{PKey, Private},
-    sha::sha256,
+    pkey::{Id, PKeyRef, Private},
+    sign::Signer,
 };
 use serde::Serialize;
 
-use crate::secret::Secret;
+use super::{
+    Algorithm,
+    jwk::{self, Curve, Jwk, P256, P384},
+};
+use crate::{
+    pki::{KeyError, PrivateKey},
+    secret::Secret,
+};
 
-/// Octets of a P-256 coordinate (RFC 7518 6.2.1.2) and of each half of a signature (3.4).
-const P256_OCTETS: i32 = 32;
-
-/// How an account signs (RFC 7518 3.1).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-pub enum Algorithm {
-    /// ECDSA on P-256 with SHA-256, which RFC 8555 6.2 obliges every CA to take.
-    #[serde(rename = "ES256")]
-    Es256,
-}
+/// Bits of an RSA modulus: RFC 8555 6.2 and the Baseline Requirements begin at 2048, Boulder
+/// ends at 4096.
+const RSA_BITS: std::ops::RangeInclusive<u32> = 2048..=4096;
 
 /// The key that is the account. It must be durable before `newAccount` is sent: a lost
-/// answer is then found again with it.
+/// answer is then found again with it. Cheap to clone.
+#[derive(Clone)]
 pub struct AccountKey {
-    key: SigningKey,
+    key: PrivateKey,
+    scheme: Scheme,
     jwk: Jwk,
     thumbprint: String,
 }
 
-/// One variant for each [`Algorithm`].
-enum SigningKey {
-    Es256(EcKey<Private>),
-}
-
-/// The public half (RFC 7517), members in the order that RFC 7638 3.3 hashes them in.
-#[derive(Debug, Serialize)]
-pub(super) struct Jwk {
-    crv: &'static str,
-    kty: &'static str,
-    x: String,
-    y: String,
+/// The `alg` of a JWS (RFC 7518 3.1, RFC 8037 3.1).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub(super) enum Scheme {
+    #[serde(rename = "ES256")]
+    Es256,
+    #[serde(rename = "ES384")]
+    Es384,
+    #[serde(rename = "RS256")]
+    Rs256,
+    #[serde(rename = "EdDSA")]
+    EdDsa,
 }
 
 /// Why an account key cannot be made, read or written.
@@ -53,38 +52,61 @@ pub enum AccountKeyError {
     /// OpenSSL failed at what it can do.
     #[error("openssl cannot work with the account key: {0}")]
     OpenSsl(#[from] ErrorStack),
-    /// The text is no private key, or an encrypted one.
-    #[error("the account key is not an unencrypted private key in PEM form: {0}")]
-    Read(ErrorStack),
-    /// A key of a kind that accounts here do not have.
-    #[error("the account key is not an elliptic-curve key on P-256, the only kind that accounts use here")]
+    /// No key can be made of it, or out of it.
+    #[error(transparent)]
+    Key(#[from] KeyError),
+    /// A key of a kind that accounts do not have.
+    #[error("the key is not one that accounts use: ECDSA on P-256 or P-384, or RSA of 2048 to 4096 bits")]
     Kind,
+    /// JSON that is no private key.
+    #[error(
+        "the JSON is not a private key (RFC 7517); certbot's is in `private_key.json`, lego's in a PEM file beside `account.json`"
+    )]
+    Json,
+    /// A member that is not there, or no number in base64url.
+    #[error("the member `{0}` of the key in JSON is missing or is not a number in base64url")]
+    Member(&'static str),
+    /// Numbers that do not belong together.
+    #[error("the parts of the key do not fit together; copy it again from where it came")]
+    Inconsistent,
 }
 
 impl AccountKey {
-    /// Makes a P-256 key; a fraction of a millisecond.
+    /// Makes a key. P-256 and P-384 take a fraction of a millisecond; RSA (2048 bits) takes from
+    /// a tenth of a second to several, so call it from `spawn_blocking`.
     ///
     /// # Errors
     /// When OpenSSL fails.
-    pub fn generate() -> Result<Self, AccountKeyError> {
-        let group = EcGroup::from_curve_name(Nid::X9_62_PRIME256V1)?;
-        Self::new(EcKey::generate(&group)?)
+    pub fn generate(algorithm: Algorithm) -> Result<Self, AccountKeyError> {
+        Self::signing(PrivateKey::generate(algorithm.key_type())?)
     }
 
-    /// Reads a P-256 key in PEM form (PKCS#8 or SEC 1).
+    /// Reads a key in PEM form (PKCS#8, SEC 1 or PKCS#1): P-256, P-384, or RSA of 2048 to 4096 bits.
     ///
     /// # Errors
     /// For other kinds, encrypted keys and what is no key.
     pub fn from_pem(pem: &Secret) -> Result<Self, AccountKeyError> {
-        // without a callback OpenSSL would ask for a passphrase on the terminal
-        let key = PKey::private_key_from_pem_callback(pem.expose().as_bytes(), |_| Ok(0))
-            .map_err(AccountKeyError::Read)?;
-        let key = key.ec_key().map_err(|_| AccountKeyError::Kind)?;
-        if key.group().curve_name() != Some(Nid::X9_62_PRIME256V1) {
-            return Err(AccountKeyError::Kind);
+        Self::checked(PrivateKey::from_pem(pem)?)
+    }
+
+    /// Reads the key of an account that another client made: PEM as lego and acme.sh keep it, or
+    /// a JWK in JSON as certbot does (RFC 7517).
+    ///
+    /// # Errors
+    /// As [`AccountKey::from_pem`]; what is wrong with the JSON, never its values.
+    pub fn import(text: &Secret) -> Result<Self, AccountKeyError> {
+        if !text.expose().trim_start().starts_with('{') {
+            return Self::from_pem(text);
         }
-        key.check_key()?;
-        Self::new(key)
+        Self::checked(PrivateKey::from(jwk::private_key(text)?))
+    }
+
+    /// The key of a certificate, to revoke it with (RFC 8555 7.6). Ed25519 is taken too (RFC 8037).
+    ///
+    /// # Errors
+    /// [`AccountKeyError::Kind`] for keys that no JWS is signed with here.
+    pub fn of_certificate(key: &PrivateKey) -> Result<Self, AccountKeyError> {
+        Self::signing(key.clone())
     }
 
     /// The key as PKCS#8 in PEM form.
@@ -92,15 +114,16 @@ impl AccountKey {
     /// # Errors
     /// When OpenSSL fails.
     pub fn to_pem(&self) -> Result<Secret, AccountKeyError> {
-        let SigningKey::Es256(key) = &self.key;
-        let pem = PKey::from_ec_key(key.clone())?.private_key_to_pem_pkcs8()?;
-        Ok(Secret::new(String::from_utf8(pem).expect("PEM is ASCII")))
+        Ok(self.key.to_pem()?)
     }
 
-    /// How it signs.
-    pub fn algorithm(&self) -> Algorithm {
-        match self.key {
-            SigningKey::Es256(_) => Algorithm::Es256,
+    /// How it signs; `None` for the Ed25519 key of a certificate, which no account has.
+    pub fn algorithm(&self) -> Option<Algorithm> {
+        match self.scheme {
+            Scheme::Es256 => Some(Algorithm::Es256),
+            Scheme::Es384 => Some(Algorithm::Es384),
+            Scheme::Rs256 => Some(Algorithm::Rs256),
+            Scheme::EdDsa => None,
         }
     }
 
@@ -109,49 +132,71 @@ impl AccountKey {
         &self.thumbprint
     }
 
+    pub(super) fn scheme(&self) -> Scheme {
+        self.scheme
+    }
+
     pub(super) fn jwk(&self) -> &Jwk {
         &self.jwk
     }
 
-    /// The signature as JWS wants it: the two halves side by side (RFC 7518 3.4).
+    /// The signature in the form of JWS (RFC 7518 3.3 and 3.4, RFC 8037 3.1).
     pub(super) fn sign(&self, data: &[u8]) -> Result<Vec<u8>, ErrorStack> {
-        let SigningKey::Es256(key) = &self.key;
-        let signature = EcdsaSig::sign(&sha256(data), key)?;
-        let mut octets = signature.r().to_vec_padded(P256_OCTETS)?;
-        octets.extend_from_slice(&signature.s().to_vec_padded(P256_OCTETS)?);
-        Ok(octets)
+        let key = self.key.as_pkey();
+        match self.scheme {
+            Scheme::Es256 => ecdsa(key, P256, MessageDigest::sha256(), data),
+            Scheme::Es384 => ecdsa(key, P384, MessageDigest::sha384(), data),
+            // PKCS#1 v1.5 is OpenSSL's default padding
+            Scheme::Rs256 => Signer::new(MessageDigest::sha256(), key)?.sign_oneshot_to_vec(data),
+            Scheme::EdDsa => Signer::new_without_digest(key)?.sign_oneshot_to_vec(data),
+        }
     }
 
-    fn new(key: EcKey<Private>) -> Result<Self, AccountKeyError> {
-        let jwk = Jwk::p256(&key)?;
-        let thumbprint = jwk.thumbprint();
+    /// A key that came from outside.
+    fn checked(key: PrivateKey) -> Result<Self, AccountKeyError> {
+        let fits = match key.as_pkey().id() {
+            Id::EC => key.as_pkey().ec_key()?.check_key().is_ok(),
+            Id::RSA => key.as_pkey().rsa()?.check_key().unwrap_or(false),
+            _ => return Err(AccountKeyError::Kind),
+        };
+        if !fits {
+            return Err(AccountKeyError::Inconsistent);
+        }
+        Self::signing(key)
+    }
+
+    fn signing(key: PrivateKey) -> Result<Self, AccountKeyError> {
+        let pkey = key.as_pkey();
+        let (scheme, jwk) = match pkey.id() {
+            Id::EC => match pkey.ec_key()?.group().curve_name() {
+                Some(Nid::X9_62_PRIME256V1) => (Scheme::Es256, Jwk::ec(pkey, P256)?),
+                Some(Nid::SECP384R1) => (Scheme::Es384, Jwk::ec(pkey, P384)?),
+                _ => return Err(AccountKeyError::Kind),
+            },
+            Id::RSA if RSA_BITS.contains(&pkey.bits()) => (Scheme::Rs256, Jwk::rsa(pkey)?),
+            Id::ED25519 => (Scheme::EdDsa, Jwk::ed25519(pkey)?),
+            _ => return Err(AccountKeyError::Kind),
+        };
         Ok(AccountKey {
-            key: SigningKey::Es256(key),
+            thumbprint: jwk.thumbprint(),
+            key,
+            scheme,
             jwk,
-            thumbprint,
         })
     }
 }
 
-impl Jwk {
-    fn p256(key: &EcKeyRef<Private>) -> Result<Self, ErrorStack> {
-        let (mut x, mut y) = (BigNum::new()?, BigNum::new()?);
-        let mut context = BigNumContext::new()?;
-        key.public_key()
-            .affine_coordinates(key.group(), &mut x, &mut y, &mut context)?;
-        let coordinate = |number: &BigNum| Ok(URL_SAFE_NO_PAD.encode(number.to_vec_padded(P256_OCTETS)?));
-        Ok(Jwk {
-            crv: "P-256",
-            kty: "EC",
-            x: coordinate(&x)?,
-            y: coordinate(&y)?,
-        })
-    }
-
-    fn thumbprint(&self) -> String {
-        let text = serde_json::to_vec(self).expect("four strings are JSON");
-        URL_SAFE_NO_PAD.encode(sha256(&text))
-    }
+/// RFC 7518 3.4: the two halves side by side, each as long as a coordinate.
+fn ecdsa(
+    key: &PKeyRef<Private>,
+    curve: Curve,
+    digest: MessageDigest,
+    data: &[u8],
+) -> Result<Vec<u8>, ErrorStack> {
+    let signature = EcdsaSig::sign(&hash(digest, data)?, &*key.ec_key()?)?;
+    let mut octets = signature.r().to_vec_padded(curve.octets)?;
+    octets.extend_from_slice(&signature.s().to_vec_padded(curve.octets)?);
+    Ok(octets)
 }
 
 impl fmt::Debug for AccountKey {
@@ -161,52 +206,4 @@ impl fmt::Debug for AccountKey {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::pki::{KeyType, PrivateKey};
-
-    #[test]
-    fn a_key_survives_the_way_to_disk_and_back() {
-        let key = AccountKey::generate().expect("a key");
-        let again = AccountKey::from_pem(&key.to_pem().expect("PEM")).expect("the key");
-        assert_eq!(again.thumbprint(), key.thumbprint());
-    }
-
-    #[test]
-    fn only_p256_is_taken() {
-        for kind in [KeyType::EcdsaP384, KeyType::Rsa2048, KeyType::Ed25519] {
-            let pem = PrivateKey::generate(kind)
-                .and_then(|key| key.to_pem())
-                .expect("PEM");
-            assert!(
-                matches!(AccountKey::from_pem(&pem), Err(AccountKeyError::Kind)),
-                "{kind}"
-            );
-        }
-        assert!(matches!(
-            AccountKey::from_pem(&Secret::new("x".into())),
-            Err(AccountKeyError::Read(_))
-        ));
-    }
-
-    #[test]
-    fn the_thumbprint_of_a_known_key_is_right() {
-        // the key of RFC 7517 A.1; the hash was made outside OpenSSL
-        let jwk = Jwk {
-            crv: "P-256",
-            kty: "EC",
-            x: "MKBCTNIcKUSDii11ySs3526iDZ8AiTo7Tu6KPAqv7D4".into(),
-            y: "4Etl6SRW2YiLUrN5vfvVHuhp7x8PxltmWWlbbM4IFyM".into(),
-        };
-        assert_eq!(jwk.thumbprint(), "cn-I_WNMClehiVp51i_0VpOENW1upEerA8sEam5hn-s");
-    }
-
-    #[test]
-    fn debug_never_prints_the_key() {
-        let key = AccountKey::generate().expect("a key");
-        assert_eq!(
-            format!("{key:?}"),
-            format!("AccountKey({}, ..)", key.thumbprint())
-        );
-    }
-}
+mod tests;

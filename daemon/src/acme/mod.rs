@@ -10,11 +10,13 @@
 
 mod account;
 mod account_key;
+mod algorithm;
 mod authorization;
 mod challenge;
 mod client;
 mod directory;
 mod error;
+mod jwk;
 mod jws;
 mod nonce;
 mod options;
@@ -30,7 +32,8 @@ mod transport;
 mod wait;
 
 pub use account::{Account, AccountStatus};
-pub use account_key::{AccountKey, AccountKeyError, Algorithm};
+pub use account_key::{AccountKey, AccountKeyError};
+pub use algorithm::{Algorithm, UnknownAlgorithm};
 pub use authorization::{Authorization, AuthorizationStatus};
 pub use challenge::{Challenge, ChallengeKind, ChallengeStatus, Token, TokenError};
 pub use client::{Client, Counters};

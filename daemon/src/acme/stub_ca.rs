@@ -23,7 +23,7 @@ use parking_lot::Mutex;
 use serde_json::{Value, json};
 use tokio::{net::TcpListener, task::JoinHandle, time::Instant};
 
-use super::{Account, AccountKey, Client, Options};
+use super::{Account, AccountKey, Algorithm, Client, Options};
 use crate::clock::SystemClock;
 
 /// What came to an address other than those of directory and nonces.
@@ -155,7 +155,7 @@ impl StubCa {
     }
 
     pub(super) fn account(&self) -> Account {
-        let key = Arc::new(AccountKey::generate().expect("a key"));
+        let key = Arc::new(AccountKey::generate(Algorithm::Es256).expect("a key"));
         Account::open(
             self.client(),
             key,

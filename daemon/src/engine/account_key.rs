@@ -112,7 +112,7 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("ca.pem");
         assert!(read(&path).unwrap().is_none());
-        let key = AccountKey::generate().unwrap();
+        let key = AccountKey::generate(crate::acme::Algorithm::Es256).unwrap();
         fs::write(path.with_extension("new"), "left by a kill").unwrap();
         write(&path, &key.to_pem().unwrap()).unwrap();
         assert_eq!(read(&path).unwrap().unwrap().thumbprint(), key.thumbprint());

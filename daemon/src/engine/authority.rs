@@ -8,7 +8,7 @@ use super::{
     account_key::{self, AccountKeyError},
 };
 use crate::{
-    acme::{self, AccountKey, Client},
+    acme::{self, AccountKey, Algorithm, Client},
     clock::Clock,
     store::{self, Store, StoreError},
     types::{CaName, Fault, FaultClass},
@@ -138,7 +138,7 @@ impl Authority {
                     path: path.clone(),
                     reason: error.to_string(),
                 };
-                let key = AccountKey::generate().map_err(|error| unusable(&error))?;
+                let key = AccountKey::generate(Algorithm::Es256).map_err(|error| unusable(&error))?;
                 account_key::write(&path, &key.to_pem().map_err(|error| unusable(&error))?)?;
                 Ok(key)
             }

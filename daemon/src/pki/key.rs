@@ -96,6 +96,13 @@ impl PrivateKey {
     }
 }
 
+/// A key that was put together from its parts.
+impl From<PKey<Private>> for PrivateKey {
+    fn from(key: PKey<Private>) -> Self {
+        PrivateKey(key)
+    }
+}
+
 fn ec(curve: Nid) -> Result<PKey<Private>, ErrorStack> {
     // named curves only: CAs refuse explicit parameters
     let group = EcGroup::from_curve_name(curve)?;

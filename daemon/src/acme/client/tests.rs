@@ -2,7 +2,7 @@ use serde_json::json;
 
 use super::*;
 use crate::acme::{
-    Account, AccountKey, Retry,
+    Account, AccountKey, Algorithm, Retry,
     stub_ca::{Answer, Seen, StubCa},
 };
 
@@ -60,7 +60,7 @@ async fn a_nonce_is_not_used_again_after_a_timeout() {
         ..ca.options()
     };
     let client = Client::open(options, Arc::new(crate::clock::SystemClock)).expect("a client");
-    let key = Arc::new(AccountKey::generate().expect("a key"));
+    let key = Arc::new(AccountKey::generate(Algorithm::Es256).expect("a key"));
     let account = Account::open(client, key, ca.address("/account"));
     for _ in 0..3 {
         let error = account.order(&ca.address("/slow")).await.expect_err("no answer");
@@ -133,7 +133,7 @@ async fn nothing_is_sent_before_the_operator_agreed_to_the_terms() {
         ..ca.options()
     };
     let client = Client::open(options, Arc::new(crate::clock::SystemClock)).expect("a client");
-    let key = AccountKey::generate().expect("a key");
+    let key = AccountKey::generate(Algorithm::Es256).expect("a key");
     let error = client.new_account(&key).await.expect_err("no agreement");
     assert_eq!(error.retry(), Retry::Never);
     let text = error.to_string();
@@ -152,7 +152,7 @@ async fn an_account_that_was_closed_is_not_used() {
     .await;
     let error = ca
         .client()
-        .new_account(&AccountKey::generate().expect("a key"))
+        .new_account(&AccountKey::generate(Algorithm::Es256).expect("a key"))
         .await
         .expect_err("closed");
     assert!(error.is_account_gone(), "{error}");
@@ -164,7 +164,7 @@ async fn an_account_that_is_not_there_is_no_error() {
     let ca = StubCa::start(|_| Answer::problem(400, "accountDoesNotExist")).await;
     let found = ca
         .client()
-        .find_account(&AccountKey::generate().expect("a key"))
+        .find_account(&AccountKey::generate(Algorithm::Es256).expect("a key"))
         .await
         .expect("an answer");
     assert_eq!(found, None);
