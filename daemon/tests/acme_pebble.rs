@@ -150,7 +150,7 @@ fn write_tls_identity(directory: &TempDir) {
 
 async fn register(client: &Client) -> Account {
     let key = AccountKey::generate(Algorithm::Es256).expect("a key");
-    let url = client.new_account(&key).await.expect("an account");
+    let url = client.new_account(&key, None).await.expect("an account");
     Account::open(client.clone(), Arc::new(key), url)
 }
 
@@ -235,8 +235,8 @@ async fn one_key_has_one_account_however_often_it_asks() {
     let client = pebble.client();
     let key = AccountKey::generate(Algorithm::Es256).expect("a key");
     assert_eq!(client.find_account(&key).await.expect("an answer"), None);
-    let url = client.new_account(&key).await.expect("an account");
-    assert_eq!(client.new_account(&key).await.expect("the account"), url);
+    let url = client.new_account(&key, None).await.expect("an account");
+    assert_eq!(client.new_account(&key, None).await.expect("the account"), url);
     assert_eq!(client.find_account(&key).await.expect("an answer"), Some(url));
 }
 

@@ -5,9 +5,9 @@ use openssl::sha::sha256;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 use super::{
-    AccountKey, Client, Error, Fault, Operation, Polled, ProblemKind, Token,
+    AccountKey, Client, Error, ExternalAccount, Fault, Operation, Polled, ProblemKind, Token,
     client::decode,
-    jws::{Payload, Signer},
+    jws::{Jws, Payload, Signer},
     transport::Reply,
 };
 use crate::types::{AccountUrl, CertificateUrl};
@@ -61,6 +61,8 @@ struct NewAccount<'a> {
     terms_of_service_agreed: bool,
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     only_return_existing: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    external_account_binding: Option<Jws>,
 }
 
 /// RFC 8555 7.1.2. Its members beyond the status are what we sent.
@@ -73,12 +75,17 @@ impl Client {
     /// Makes the account of `key`, or finds it if it exists already (RFC 8555 7.3): repeating
     /// the call after a lost answer gives the same account, if `key` was kept before the first.
     ///
-    /// Contacts and the agreement to the terms are those of the client's options.
+    /// Contacts and the agreement to the terms are those of the client's options. `external` is
+    /// sent whenever it is given, also to a CA that does not ask for it.
     ///
     /// # Errors
-    /// [`Fault::TermsNotAgreed`] before anything is sent unless the operator agreed;
-    /// [`Fault::BindingRequired`]; [`Fault::AccountClosed`]; the CA's refusal.
-    pub async fn new_account(&self, key: &AccountKey) -> Result<AccountUrl, Error> {
+    /// [`Fault::TermsNotAgreed`], [`Fault::BindingRequired`] and [`Fault::BindingKey`] before
+    /// anything is sent; [`Fault::AccountClosed`]; the CA's refusal.
+    pub async fn new_account(
+        &self,
+        key: &AccountKey,
+        external: Option<&ExternalAccount>,
+    ) -> Result<AccountUrl, Error> {
         let directory = self.directory().await?;
         let options = self.options();
         let failed = |fault| Error::new(Operation::NewAccount, &directory.new_account, fault);
@@ -89,15 +96,23 @@ impl Client {
                 terms,
             }));
         }
-        if directory.meta.external_account_required {
+        if directory.meta.external_account_required && external.is_none() {
             return Err(failed(Fault::BindingRequired));
         }
+        let binding = external.map(|external| external.bind(key, &directory.new_account));
         let request = NewAccount {
             contact: &options.contacts,
             terms_of_service_agreed: true,
             only_return_existing: false,
+            external_account_binding: binding.transpose().map_err(|error| failed(error.into()))?,
         };
-        self.account_of(&directory.new_account, key, &request).await
+        match self.account_of(&directory.new_account, key, &request).await {
+            // a CA whose directory did not say so
+            Err(error) if external.is_none() && error.is(&ProblemKind::ExternalAccountRequired) => {
+                Err(failed(Fault::BindingRequired))
+            }
+            result => result,
+        }
     }
 
     /// The account of `key`, if the CA has one (RFC 8555 7.3.1).
@@ -110,16 +125,11 @@ impl Client {
             contact: &[],
             terms_of_service_agreed: false,
             only_return_existing: true,
+            external_account_binding: None,
         };
         match self.account_of(&directory.new_account, key, &request).await {
             Ok(url) => Ok(Some(url)),
-            Err(error)
-                if error
-                    .problem()
-                    .is_some_and(|p| p.kind == ProblemKind::AccountDoesNotExist) =>
-            {
-                Ok(None)
-            }
+            Err(error) if error.is(&ProblemKind::AccountDoesNotExist) => Ok(None),
             Err(error) => Err(error),
         }
     }

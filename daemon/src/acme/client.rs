@@ -255,8 +255,10 @@ fn nonce_pause(tries: u32) -> Option<Duration> {
 }
 
 fn rejects_nonce(exchange: &Exchange) -> bool {
-    let problem = exchange.result.as_ref().err().and_then(Error::problem);
-    problem.is_some_and(|problem| problem.kind == ProblemKind::BadNonce)
+    exchange
+        .result
+        .as_ref()
+        .is_err_and(|error| error.is(&ProblemKind::BadNonce))
 }
 
 /// Reads an answer as JSON. The path of a fault is looked for only when there is one.

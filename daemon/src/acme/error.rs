@@ -3,7 +3,7 @@ use std::{error::Error as _, fmt, time::Duration};
 use jiff::Timestamp;
 use openssl::error::ErrorStack;
 
-use super::{Problem, ProblemKind};
+use super::{Problem, ProblemKind, UnusableHmacKey, external_account::BindError};
 
 /// What was asked of the CA.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -148,9 +148,12 @@ pub enum Fault {
     },
     /// The CA takes accounts only with an external binding (RFC 8555 7.3.4).
     #[error(
-        "the CA gives accounts only to those it knows already (external account binding), which is not supported"
+        "the CA gives accounts only to customers it knows already: get a key identifier and an HMAC key for ACME from it and write `external-account: {{kid: .., hmac-key: ..}}` in its configuration"
     )]
     BindingRequired,
+    /// The key of the external account cannot be decoded.
+    #[error("{0}, as `hmac-key` of `external-account` in the CA's configuration")]
+    BindingKey(#[from] UnusableHmacKey),
     /// The account exists but was deactivated or revoked.
     #[error("the account {account} is {status}")]
     AccountClosed {
@@ -170,6 +173,15 @@ pub enum Fault {
     /// OpenSSL could not sign.
     #[error("openssl cannot sign the request: {0}")]
     Sign(#[from] ErrorStack),
+}
+
+impl From<BindError> for Fault {
+    fn from(error: BindError) -> Self {
+        match error {
+            BindError::Key(error) => Fault::BindingKey(error),
+            BindError::OpenSsl(error) => Fault::Sign(error),
+        }
+    }
 }
 
 impl Fault {
@@ -202,14 +214,18 @@ impl Error {
         }
     }
 
+    /// True when the CA refused for this reason.
+    pub(super) fn is(&self, kind: &ProblemKind) -> bool {
+        self.problem().is_some_and(|problem| problem.kind == *kind)
+    }
+
     /// True when the CA does not know the account, or has closed it: no request with this
     /// account will succeed. (A deactivated account is also refused as `unauthorized`, which
     /// means many things; an `onlyReturnExisting` look-up tells.)
     pub fn is_account_gone(&self) -> bool {
         match &self.fault {
-            Fault::Refused { problem, .. } => problem.kind == ProblemKind::AccountDoesNotExist,
             Fault::AccountClosed { .. } => true,
-            _ => false,
+            _ => self.is(&ProblemKind::AccountDoesNotExist),
         }
     }
 }

@@ -10,7 +10,7 @@ use openssl::{
     ec::{EcGroup, EcKey},
     error::ErrorStack,
     nid::Nid,
-    pkey::{Id, PKey, PKeyRef, Private},
+    pkey::{PKey, PKeyRef, Private},
     rsa::RsaPrivateKeyBuilder,
     sha::sha256,
 };

@@ -16,6 +16,7 @@ mod challenge;
 mod client;
 mod directory;
 mod error;
+mod external_account;
 mod jwk;
 mod jws;
 mod nonce;
@@ -39,6 +40,7 @@ pub use challenge::{Challenge, ChallengeKind, ChallengeStatus, Token, TokenError
 pub use client::{Client, Counters};
 pub use directory::{Directory, Meta};
 pub use error::{Error, Fault, Operation};
+pub use external_account::{ExternalAccount, MacAlgorithm, UnknownMacAlgorithm, UnusableHmacKey};
 pub use options::{DEFAULT_REQUEST_TIMEOUT, Options};
 pub use order::{FailedAuthorization, NewOrder, Order, OrderStatus};
 pub use problem::{Problem, ProblemKind, Subproblem};

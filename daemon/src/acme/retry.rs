@@ -46,9 +46,10 @@ impl Error {
             | Fault::Insecure
             | Fault::Address(_)
             | Fault::Sign(_) => Retry::NextCycle,
-            Fault::TermsNotAgreed { .. } | Fault::BindingRequired | Fault::AccountClosed { .. } => {
-                Retry::Never
-            }
+            Fault::TermsNotAgreed { .. }
+            | Fault::BindingRequired
+            | Fault::BindingKey(_)
+            | Fault::AccountClosed { .. } => Retry::Never,
         }
     }
 }

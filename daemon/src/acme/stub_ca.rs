@@ -33,7 +33,11 @@ pub(super) struct Seen {
     pub(super) method: Method,
     pub(super) path: String,
     pub(super) headers: HeaderMap,
-    /// Payload of the JWS; `Null` for POST-as-GET.
+    /// The body, a JWS; `Null` without one.
+    pub(super) jws: Value,
+    /// Its protected header.
+    pub(super) header: Value,
+    /// Its payload; `Null` for POST-as-GET.
     pub(super) payload: Value,
 }
 
@@ -79,6 +83,9 @@ impl Answer {
 
 type Script = dyn Fn(&Seen) -> Answer + Send + Sync;
 
+/// What the directory is like.
+type Edit = fn(&mut Value);
+
 /// The server; stops with this value.
 pub(super) struct StubCa {
     pub(super) url: String,
@@ -93,7 +100,7 @@ impl Drop for StubCa {
 }
 
 struct State {
-    url: String,
+    directory: Value,
     script: Box<Script>,
     given: Mutex<HashSet<String>>,
     count: AtomicU64,
@@ -109,17 +116,36 @@ struct State {
 
 impl StubCa {
     pub(super) async fn start(script: impl Fn(&Seen) -> Answer + Send + Sync + 'static) -> Self {
-        Self::rejecting(0, script).await
+        Self::open(0, |_| (), script).await
     }
 
+    /// One that rejects `rejects` percent of good nonces.
     pub(super) async fn rejecting(
         rejects: u64,
         script: impl Fn(&Seen) -> Answer + Send + Sync + 'static,
     ) -> Self {
+        Self::open(rejects, |_| (), script).await
+    }
+
+    /// One whose directory was edited.
+    pub(super) async fn with_directory(
+        edit: Edit,
+        script: impl Fn(&Seen) -> Answer + Send + Sync + 'static,
+    ) -> Self {
+        Self::open(0, edit, script).await
+    }
+
+    async fn open(
+        rejects: u64,
+        edit: Edit,
+        script: impl Fn(&Seen) -> Answer + Send + Sync + 'static,
+    ) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let url = format!("http://{}", listener.local_addr().expect("an address"));
+        let mut directory = directory(&url);
+        edit(&mut directory);
         let state = Arc::new(State {
-            url: url.clone(),
+            directory,
             script: Box::new(script),
             given: Mutex::default(),
             count: AtomicU64::default(),
@@ -195,18 +221,15 @@ impl State {
         self.user_agents.lock().insert(agent.to_owned());
         let path = parts.uri.path();
         let answer = if path == "/directory" {
-            Answer::json(&self.directory())
+            Answer::json(&self.directory)
         } else if path == "/nonce" {
             self.nonces_asked.fetch_add(1, Ordering::Relaxed);
             return self.respond(Answer::new(200, "")).await;
         } else {
             let body = axum::body::to_bytes(body, 1 << 20).await.expect("a body");
-            let (payload, nonce) = if parts.method == Method::POST {
-                unpack(&body)
-            } else {
-                (Value::Null, None)
-            };
-            if nonce.is_some_and(|nonce| !self.accepts(&nonce)) {
+            let jws: Value = serde_json::from_slice(&body).unwrap_or_default();
+            let (header, payload) = (part(&jws, "protected"), part(&jws, "payload"));
+            if parts.method == Method::POST && !self.accepts(header["nonce"].as_str().expect("a nonce")) {
                 return self.respond(Answer::problem(400, "badNonce")).await;
             }
             let (path, at) = (path.to_owned(), Instant::now());
@@ -215,22 +238,14 @@ impl State {
                 method: parts.method,
                 path,
                 headers: parts.headers,
+                jws,
+                header,
                 payload,
             };
             self.seen.lock().push(seen.clone());
             (self.script)(&seen)
         };
         self.respond(answer).await
-    }
-
-    fn directory(&self) -> Value {
-        let url = &self.url;
-        json!({
-            "newNonce": format!("{url}/nonce"),
-            "newAccount": format!("{url}/new-account"),
-            "newOrder": format!("{url}/new-order"),
-            "meta": {"termsOfService": "https://ca.example/terms"},
-        })
     }
 
     fn accepts(&self, nonce: &str) -> bool {
@@ -257,14 +272,24 @@ impl State {
     }
 }
 
-fn unpack(body: &[u8]) -> (Value, Option<String>) {
-    let body: Value = serde_json::from_slice(body).expect("a JWS");
-    let part = |name: &str| {
-        URL_SAFE_NO_PAD
-            .decode(body[name].as_str().expect("text"))
-            .expect("base64url")
-    };
-    let header: Value = serde_json::from_slice(&part("protected")).expect("a header");
-    let payload = serde_json::from_slice(&part("payload")).unwrap_or(Value::Null);
-    (payload, header["nonce"].as_str().map(str::to_owned))
+fn directory(url: &str) -> Value {
+    json!({
+        "newNonce": format!("{url}/nonce"),
+        "newAccount": format!("{url}/new-account"),
+        "newOrder": format!("{url}/new-order"),
+        "revokeCert": format!("{url}/revoke"),
+        "keyChange": format!("{url}/key-change"),
+        "renewalInfo": format!("{url}/renewal-info"),
+        "meta": {
+            "termsOfService": "https://ca.example/terms",
+            "profiles": {"classic": "what you had \u{1b}[2J before", "shortlived": "six days"},
+        },
+    })
+}
+
+/// A part of a JWS, as JSON; `Null` when it is empty.
+fn part(jws: &Value, name: &str) -> Value {
+    let text = jws[name].as_str().unwrap_or_default();
+    let text = URL_SAFE_NO_PAD.decode(text).expect("base64url");
+    serde_json::from_slice(&text).unwrap_or_default()
 }

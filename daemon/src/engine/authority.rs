@@ -108,7 +108,7 @@ impl Authority {
             return Ok(acme::Account::open(client.clone(), Arc::new(key), known.url));
         }
         // the key is durable: a kill from here on finds the same account again (RFC 8555 7.3.1)
-        let url = client.new_account(&key).await?;
+        let url = client.new_account(&key, None).await?;
         info!(ca = %options.name, account = %url, "account registered");
         let kept = store::Account {
             url: url.clone(),

@@ -1,9 +1,12 @@
 use serde_json::json;
 
 use super::*;
-use crate::acme::{
-    Account, AccountKey, Algorithm, Retry,
-    stub_ca::{Answer, Seen, StubCa},
+use crate::{
+    acme::{
+        Account, AccountKey, Algorithm, ExternalAccount, MacAlgorithm, Retry,
+        stub_ca::{Answer, Seen, StubCa},
+    },
+    secret::Secret,
 };
 
 fn order(_: &Seen) -> Answer {
@@ -134,7 +137,7 @@ async fn nothing_is_sent_before_the_operator_agreed_to_the_terms() {
     };
     let client = Client::open(options, Arc::new(crate::clock::SystemClock)).expect("a client");
     let key = AccountKey::generate(Algorithm::Es256).expect("a key");
-    let error = client.new_account(&key).await.expect_err("no agreement");
+    let error = client.new_account(&key, None).await.expect_err("no agreement");
     assert_eq!(error.retry(), Retry::Never);
     let text = error.to_string();
     assert!(
@@ -152,7 +155,7 @@ async fn an_account_that_was_closed_is_not_used() {
     .await;
     let error = ca
         .client()
-        .new_account(&AccountKey::generate(Algorithm::Es256).expect("a key"))
+        .new_account(&AccountKey::generate(Algorithm::Es256).expect("a key"), None)
         .await
         .expect_err("closed");
     assert!(error.is_account_gone(), "{error}");
@@ -182,4 +185,78 @@ async fn an_order_says_what_it_wants_and_nothing_else() {
     let expected = json!({"identifiers": [
         {"type": "dns", "value": "*.example.org"}, {"type": "dns", "value": "example.org"}]});
     assert_eq!(ca.seen()[0].payload, expected);
+}
+
+fn external(hmac_key: &str) -> ExternalAccount {
+    ExternalAccount {
+        kid: "kid-1".into(),
+        hmac_key: Secret::new(hmac_key.into()),
+        algorithm: MacAlgorithm::Hs256,
+    }
+}
+
+fn account_made(_: &Seen) -> Answer {
+    Answer::json(&json!({"status": "valid"})).header("location", "https://ca.example/account/1")
+}
+
+#[tokio::test]
+async fn rfc8555_7_3_4_a_binding_is_sent_whenever_there_is_one() {
+    // neither of the two says so in its directory
+    let ca = StubCa::start(account_made).await;
+    let key = AccountKey::generate(Algorithm::Es256).expect("a key");
+    let client = ca.client();
+    let external = external("aGVsbG8");
+    client
+        .new_account(&key, Some(&external))
+        .await
+        .expect("an account");
+    client.find_account(&key).await.expect("an answer");
+    let seen = ca.seen();
+    let binding = &seen[0].payload["externalAccountBinding"];
+    let header = crate::acme::jws::tests::header(binding);
+    assert_eq!(header["kid"], "kid-1");
+    assert_eq!(
+        header["url"], seen[0].header["url"],
+        "the outer request's address"
+    );
+    assert!(header.get("nonce").is_none());
+    assert_eq!(seen[1].payload, json!({"onlyReturnExisting": true}));
+}
+
+#[tokio::test]
+async fn rfc8555_7_3_4_a_ca_that_wants_a_binding_is_not_asked_without_one() {
+    let wants =
+        |directory: &mut serde_json::Value| directory["meta"]["externalAccountRequired"] = true.into();
+    let ca = StubCa::with_directory(wants, account_made).await;
+    let key = AccountKey::generate(Algorithm::Es256).expect("a key");
+    let error = ca.client().new_account(&key, None).await.expect_err("no binding");
+    assert!(matches!(error.fault, Fault::BindingRequired), "{error}");
+    assert!(
+        error
+            .to_string()
+            .contains("`external-account: {kid: .., hmac-key: ..}`"),
+        "{error}"
+    );
+    assert_eq!(error.retry(), Retry::Never);
+    let error = ca
+        .client()
+        .new_account(&key, Some(&external("hunter 2")))
+        .await
+        .expect_err("no key");
+    assert!(
+        matches!(error.fault, Fault::BindingKey(_)) && !error.to_string().contains("hunter"),
+        "{error}"
+    );
+    assert!(ca.seen().is_empty());
+
+    // its directory did not say so
+    let ca = StubCa::start(|_| Answer::problem(403, "externalAccountRequired")).await;
+    let error = ca.client().new_account(&key, None).await.expect_err("no binding");
+    assert!(matches!(error.fault, Fault::BindingRequired), "{error}");
+    let error = ca
+        .client()
+        .new_account(&key, Some(&external("aGVsbG8")))
+        .await
+        .expect_err("another one");
+    assert!(error.is(&ProblemKind::ExternalAccountRequired), "{error}");
 }
