@@ -182,6 +182,10 @@ impl Account {
         &self.identity.url
     }
 
+    pub(super) fn key(&self) -> &AccountKey {
+        &self.identity.key
+    }
+
     /// What proves control together with the token (RFC 8555 8.1).
     pub fn key_authorization(&self, token: &Token) -> String {
         format!("{token}.{}", self.identity.key.thumbprint())

@@ -2,6 +2,7 @@ use std::fmt;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Deserializer, Serialize};
+use serde_json::json;
 
 use super::{Account, Challenge, ChallengeKind, Error, Operation, Polled, Problem, jws::Payload};
 use crate::types::{AuthorizationUrl, Identifier};
@@ -117,12 +118,6 @@ fn readable<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Challenge>
         .collect())
 }
 
-/// RFC 8555 7.5.2.
-#[derive(Serialize)]
-struct Deactivation {
-    status: &'static str,
-}
-
 impl Account {
     /// A look at an authorization (RFC 8555 7.5).
     ///
@@ -139,9 +134,7 @@ impl Account {
     /// # Errors
     /// The CA's refusal.
     pub async fn deactivate_authorization(&self, url: &AuthorizationUrl) -> Result<Authorization, Error> {
-        let payload = Payload::json(&Deactivation {
-            status: "deactivated",
-        });
+        let payload = Payload::json(&json!({"status": "deactivated"}));
         Ok(self
             .fetch(Operation::DeactivateAuthorization, url.as_str(), payload)
             .await?

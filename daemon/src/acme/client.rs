@@ -135,14 +135,26 @@ impl Client {
 
     async fn fetch_directory(&self) -> Result<Directory, Error> {
         let url = self.0.options.directory.as_str();
-        self.count();
-        let exchange = self
-            .0
-            .transport
-            .get(Operation::Directory, url, self.clock().now())
-            .await;
-        let reply = self.keep_nonce(exchange)?;
+        let reply = self.get(Operation::Directory, url).await?;
         decode(Operation::Directory, url, &reply)
+    }
+
+    /// The address of what the CA may offer.
+    pub(super) fn offered<'a>(
+        &self,
+        operation: Operation,
+        name: &'static str,
+        url: Option<&'a str>,
+    ) -> Result<&'a str, Error> {
+        let directory = self.0.options.directory.as_str();
+        url.ok_or_else(|| Error::new(operation, directory, Fault::NotOffered(name)))
+    }
+
+    /// Asks without a signature: the directory, and renewal information (RFC 8555 6.3, RFC 9773 4.1).
+    pub(super) async fn get(&self, operation: Operation, url: &str) -> Result<Reply, Error> {
+        self.count();
+        let exchange = self.0.transport.get(operation, url, self.clock().now()).await;
+        self.keep_nonce(exchange)
     }
 
     /// Sends a signed request and reads a resource.

@@ -14,6 +14,14 @@ pub enum Operation {
     NewNonce,
     /// RFC 8555 7.3.
     NewAccount,
+    /// RFC 8555 7.3.3: a look at an account.
+    Account,
+    /// RFC 8555 7.3.2.
+    UpdateAccount,
+    /// RFC 8555 7.3.6.
+    DeactivateAccount,
+    /// RFC 8555 7.3.5.
+    KeyChange,
     /// RFC 8555 7.4.
     NewOrder,
     /// RFC 8555 7.4: a look at an order.
@@ -28,6 +36,10 @@ pub enum Operation {
     Finalize,
     /// RFC 8555 7.4.2.
     Certificate,
+    /// RFC 8555 7.6.
+    Revocation,
+    /// RFC 9773 4.1.
+    RenewalInfo,
 }
 
 impl fmt::Display for Operation {
@@ -36,6 +48,10 @@ impl fmt::Display for Operation {
             Operation::Directory => "directory",
             Operation::NewNonce => "newNonce",
             Operation::NewAccount => "newAccount",
+            Operation::Account => "account",
+            Operation::UpdateAccount => "update of an account",
+            Operation::DeactivateAccount => "deactivation of an account",
+            Operation::KeyChange => "keyChange",
             Operation::NewOrder => "newOrder",
             Operation::Order => "order",
             Operation::Authorization => "authorization",
@@ -43,6 +59,8 @@ impl fmt::Display for Operation {
             Operation::Challenge => "challenge",
             Operation::Finalize => "finalize",
             Operation::Certificate => "certificate",
+            Operation::Revocation => "revokeCert",
+            Operation::RenewalInfo => "renewalInfo",
         })
     }
 }
@@ -162,6 +180,23 @@ pub enum Fault {
         /// Its status.
         status: String,
     },
+    /// The new key of an account is the key of one already (RFC 8555 7.3.5).
+    #[error("the new key belongs to the account {account} already; make another key")]
+    KeyInUse {
+        /// That account's address.
+        account: String,
+    },
+    /// The CA's directory has no such resource.
+    #[error("the CA does not offer {0}")]
+    NotOffered(&'static str),
+    /// Renewal information whose window cannot be used (RFC 9773 4.2).
+    #[error("the renewal window ends at {end}, not after its begin at {start}, so it counts as no answer")]
+    Window {
+        /// Its begin.
+        start: Timestamp,
+        /// Its end.
+        end: Timestamp,
+    },
     /// The wait ended before the CA came to a result.
     #[error("still {status} at the end of the time given; ask again in {} s", .retry_after.as_secs_f32())]
     Unfinished {
@@ -217,6 +252,11 @@ impl Error {
     /// True when the CA refused for this reason.
     pub(super) fn is(&self, kind: &ProblemKind) -> bool {
         self.problem().is_some_and(|problem| problem.kind == *kind)
+    }
+
+    /// True when the certificate was revoked before (RFC 8555 7.6).
+    pub fn is_already_revoked(&self) -> bool {
+        self.is(&ProblemKind::AlreadyRevoked)
     }
 
     /// True when the CA does not know the account, or has closed it: no request with this

@@ -10,6 +10,7 @@
 
 mod account;
 mod account_key;
+mod account_view;
 mod algorithm;
 mod authorization;
 mod challenge;
@@ -19,14 +20,17 @@ mod error;
 mod external_account;
 mod jwk;
 mod jws;
+mod key_change;
 mod nonce;
 mod options;
 mod order;
 mod pace;
 mod printable;
 mod problem;
+mod renewal_info;
 mod retry;
 mod retry_after;
+mod revocation;
 #[cfg(test)]
 mod stub_ca;
 mod transport;
@@ -34,6 +38,7 @@ mod wait;
 
 pub use account::{Account, AccountStatus};
 pub use account_key::{AccountKey, AccountKeyError};
+pub use account_view::AccountView;
 pub use algorithm::{Algorithm, UnknownAlgorithm};
 pub use authorization::{Authorization, AuthorizationStatus};
 pub use challenge::{Challenge, ChallengeKind, ChallengeStatus, Token, TokenError};
@@ -44,7 +49,9 @@ pub use external_account::{ExternalAccount, MacAlgorithm, UnknownMacAlgorithm, U
 pub use options::{DEFAULT_REQUEST_TIMEOUT, Options};
 pub use order::{FailedAuthorization, NewOrder, Order, OrderStatus};
 pub use problem::{Problem, ProblemKind, Subproblem};
+pub use renewal_info::RenewalInfo;
 pub use retry::Retry;
+pub use revocation::{RevocationReason, UnknownRevocationReason};
 pub use transport::SetupError;
 
 use std::time::Duration;

@@ -1,5 +1,10 @@
 //! Words of a CA, made safe for a terminal, a log line and memory.
 
+use url::Url;
+
+/// Longest address shown: unpause addresses of Boulder carry a signed token of some hundred.
+const MAX_PAGE: usize = 2000;
+
 /// At most `limit` characters of `text`, on one line, without control characters and
 /// without those that reorder a line.
 pub(super) fn printable(text: &str, limit: usize) -> String {
@@ -29,6 +34,17 @@ pub(super) fn printable(text: &str, limit: usize) -> String {
     words
 }
 
+/// The address of a page for people, as a browser would show it: `http` or `https`, ASCII, and
+/// without a user name, which serves to make another host look like the CA's.
+pub(super) fn web_page(text: &str) -> Option<Url> {
+    let url = Url::parse(text).ok()?;
+    let plain = matches!(url.scheme(), "https" | "http")
+        && url.has_host()
+        && url.username().is_empty()
+        && url.password().is_none();
+    (plain && url.as_str().len() <= MAX_PAGE).then_some(url)
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -45,6 +61,13 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn an_address_that_is_shown_is_ascii_on_one_line(text in "https?://[a-z]{1,5}/?\\PC{0,20}") {
+            if let Some(page) = web_page(&text) {
+                prop_assert!(page.as_str().bytes().all(|byte| byte.is_ascii_graphic()));
+            }
+        }
+
         #[test]
         fn the_result_is_short_and_without_controls(text in any::<String>(), limit in 0_usize..50) {
             let shown = printable(&text, limit);

@@ -45,10 +45,13 @@ impl Error {
             | Fault::Redirect { .. }
             | Fault::Insecure
             | Fault::Address(_)
+            | Fault::NotOffered(_)
+            | Fault::Window { .. }
             | Fault::Sign(_) => Retry::NextCycle,
             Fault::TermsNotAgreed { .. }
             | Fault::BindingRequired
             | Fault::BindingKey(_)
+            | Fault::KeyInUse { .. }
             | Fault::AccountClosed { .. } => Retry::Never,
         }
     }

@@ -189,7 +189,7 @@ impl Transport {
         *nonce = text(&headers, &REPLAY_NONCE).and_then(Nonce::parse);
         tracing::trace!(%operation, status = status.as_u16(), "The CA answered");
         let body = self.read(response).await?;
-        answer(status, &headers, body, now)
+        answer(operation, status, &headers, body, now)
     }
 
     async fn read(&self, mut response: reqwest::Response) -> Result<Vec<u8>, Fault> {
@@ -213,7 +213,13 @@ impl Transport {
     }
 }
 
-fn answer(status: StatusCode, headers: &HeaderMap, body: Vec<u8>, now: Timestamp) -> Result<Reply, Fault> {
+fn answer(
+    operation: Operation,
+    status: StatusCode,
+    headers: &HeaderMap,
+    body: Vec<u8>,
+    now: Timestamp,
+) -> Result<Reply, Fault> {
     let retry_after = text(headers, &header::RETRY_AFTER)
         .and_then(|value| retry_after::parse(value, text(headers, &header::DATE), now));
     let location = || text(headers, &header::LOCATION).map(str::to_owned);
@@ -231,6 +237,11 @@ fn answer(status: StatusCode, headers: &HeaderMap, body: Vec<u8>, now: Timestamp
             status,
             location: location().map(|text| printable(&text, EXCERPT)),
         });
+    }
+    // RFC 8555 7.3.5: "the Location header field [...] the URL of the account"
+    if let (Operation::KeyChange, 409, Some(account)) = (operation, status, location()) {
+        let account = printable(&account, EXCERPT);
+        return Err(Fault::KeyInUse { account });
     }
     Err(match Problem::parse(&body) {
         Some(problem) => Fault::Refused {

@@ -9,7 +9,7 @@ mod key_type;
 mod pem;
 mod serial;
 #[cfg(test)]
-mod test_ca;
+pub(crate) mod test_ca;
 
 pub use cert_id::CertId;
 pub use chain::{Chain, ChainError, MAX_CERTIFICATES};
