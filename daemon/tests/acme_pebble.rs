@@ -202,11 +202,11 @@ async fn issue(account: &Account, domain: &str) -> Chain {
         .await
         .expect("issuance");
     assert_eq!(order.status, OrderStatus::Valid);
-    let pem = account
+    let downloaded = account
         .certificate(&order.certificate.expect("an address"))
         .await
         .expect("a certificate");
-    let chain = Chain::parse(&pem).expect("a chain");
+    let chain = Chain::parse(&downloaded.pem).expect("a chain");
     chain
         .verify(&key, &names)
         .expect("the certificate that was asked for");

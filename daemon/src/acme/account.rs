@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 use super::{
     AccountKey, Client, Error, ExternalAccount, Fault, Operation, Polled, ProblemKind, Token,
+    account_label::account_label,
     client::decode,
     jws::{Jws, Payload, Signer},
     transport::Reply,
@@ -23,6 +24,15 @@ pub struct Account {
 struct Identity {
     key: Arc<AccountKey>,
     url: AccountUrl,
+}
+
+/// An issued certificate as the CA sent it (RFC 8555 7.4.2).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Downloaded {
+    /// The leaf and its chain: for [`crate::pki::Chain::parse`].
+    pub pem: String,
+    /// Where the same leaf has other chains, in the CA's order; at most ten.
+    pub alternates: Vec<CertificateUrl>,
 }
 
 /// Status of an account (RFC 8555 7.1.6).
@@ -196,17 +206,26 @@ impl Account {
         URL_SAFE_NO_PAD.encode(sha256(self.key_authorization(token).as_bytes()))
     }
 
-    /// Downloads an issued certificate with its chain, in PEM form as the CA sent it
-    /// (RFC 8555 7.4.2): for [`crate::pki::Chain::parse`].
+    /// The label of this account's own in front of `_acme-challenge` for dns-account-01
+    /// (draft-ietf-acme-dns-account-label 3.1): `_ujmmovf2vn55tgye`.
+    pub fn dns_account_label(&self) -> String {
+        account_label(self.url())
+    }
+
+    /// Downloads an issued certificate with its chain (RFC 8555 7.4.2).
     ///
     /// # Errors
     /// When the CA does not give it, or gives what is no text.
-    pub async fn certificate(&self, url: &CertificateUrl) -> Result<String, Error> {
+    pub async fn certificate(&self, url: &CertificateUrl) -> Result<Downloaded, Error> {
         let url = url.as_str();
         let reply = self.post(Operation::Certificate, url, Payload::none()).await?;
-        String::from_utf8(reply.body).map_err(|_| {
+        let pem = String::from_utf8(reply.body).map_err(|_| {
             let reason = "the certificate is not in PEM form".to_owned();
             Error::new(Operation::Certificate, url, Fault::Malformed { reason })
+        })?;
+        Ok(Downloaded {
+            pem,
+            alternates: reply.alternates,
         })
     }
 

@@ -28,6 +28,9 @@ pub struct Challenge {
     /// Names of the CA for a standing record (draft-ietf-acme-dns-persist-01).
     #[serde(default, rename = "issuer-domain-names")]
     pub issuer_domain_names: Vec<String>,
+    /// The account as a standing record has to name it (draft-ietf-acme-dns-persist-01).
+    #[serde(default, rename = "accounturi")]
+    pub account_uri: Option<String>,
 }
 
 /// Kinds of challenges.

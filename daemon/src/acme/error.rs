@@ -189,6 +189,14 @@ pub enum Fault {
     /// The CA's directory has no such resource.
     #[error("the CA does not offer {0}")]
     NotOffered(&'static str),
+    /// A profile that the CA does not offer (draft-ietf-acme-profiles).
+    #[error("the CA does not offer the profile `{profile}`; {}", offer(.offered))]
+    UnknownProfile {
+        /// What was asked for.
+        profile: String,
+        /// What there is, by name with a description, safe to print.
+        offered: Vec<(String, String)>,
+    },
     /// Renewal information whose window cannot be used (RFC 9773 4.2).
     #[error("the renewal window ends at {end}, not after its begin at {start}, so it counts as no answer")]
     Window {
@@ -312,6 +320,20 @@ fn causes(error: &reqwest::Error) -> String {
         next = cause.source();
     }
     text
+}
+
+fn offer(profiles: &[(String, String)]) -> String {
+    if profiles.is_empty() {
+        return "it has no profiles".to_owned();
+    }
+    let texts: Vec<String> = profiles
+        .iter()
+        .map(|(name, description)| match description.as_str() {
+            "" => format!("`{name}`"),
+            description => format!("`{name}` ({description})"),
+        })
+        .collect();
+    format!("it has {}", texts.join(", "))
 }
 
 fn later(retry_at: Option<&Timestamp>) -> String {

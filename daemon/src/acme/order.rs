@@ -91,6 +91,10 @@ pub struct NewOrder<'a> {
     pub replaces: Option<&'a CertId>,
     /// One of the directory's profiles (draft-ietf-acme-profiles).
     pub profile: Option<&'a str>,
+    /// First moment of validity wished for; many CAs refuse any wish (RFC 8555 7.4).
+    pub not_before: Option<Timestamp>,
+    /// Last moment of validity wished for.
+    pub not_after: Option<Timestamp>,
 }
 
 impl<'a> From<&'a [Identifier]> for NewOrder<'a> {
@@ -99,18 +103,25 @@ impl<'a> From<&'a [Identifier]> for NewOrder<'a> {
             identifiers,
             replaces: None,
             profile: None,
+            not_before: None,
+            not_after: None,
         }
     }
 }
 
 /// RFC 8555 7.4.
 #[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
 struct OrderRequest<'a> {
     identifiers: Vec<WireIdentifier>,
     #[serde(skip_serializing_if = "Option::is_none")]
     replaces: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     profile: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    not_before: Option<Timestamp>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    not_after: Option<Timestamp>,
 }
 
 /// RFC 8555 7.4.
@@ -145,6 +156,8 @@ impl Account {
             identifiers: order.identifiers.iter().map(WireIdentifier::from).collect(),
             replaces: order.replaces.map(CertId::as_str),
             profile: order.profile,
+            not_before: order.not_before,
+            not_after: order.not_after,
         });
         let reply = self.post(Operation::NewOrder, url, payload).await?;
         Ok((

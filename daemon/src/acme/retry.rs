@@ -52,6 +52,7 @@ impl Error {
             | Fault::BindingRequired
             | Fault::BindingKey(_)
             | Fault::KeyInUse { .. }
+            | Fault::UnknownProfile { .. }
             | Fault::AccountClosed { .. } => Retry::Never,
         }
     }

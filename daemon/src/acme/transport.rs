@@ -10,7 +10,10 @@ use reqwest::{
 };
 use url::Url;
 
-use super::{Error, Fault, Operation, Options, Problem, nonce::Nonce, printable::printable, retry_after};
+use super::{
+    Error, Fault, Operation, Options, Problem, link, nonce::Nonce, printable::printable, retry_after,
+};
+use crate::types::CertificateUrl;
 
 /// RFC 8555 6.1: "ACME clients MUST send a User-Agent header field".
 const USER_AGENT: &str = concat!(
@@ -79,6 +82,8 @@ pub(super) struct Reply {
     pub(super) body: Vec<u8>,
     pub(super) location: Option<String>,
     pub(super) retry_after: Option<Duration>,
+    /// Only of a certificate (RFC 8555 7.4.2).
+    pub(super) alternates: Vec<CertificateUrl>,
 }
 
 /// What every answer may bring, success or not.
@@ -165,10 +170,10 @@ impl Transport {
         nonce: &mut Option<Nonce>,
     ) -> Result<Reply, Fault> {
         let url = Url::parse(url).map_err(Fault::Address)?;
-        // a CA on https never has a reason to send us elsewhere, least of all to this machine
-        if url.scheme() != "https" && !(self.plain && is_loopback_http(&url)) {
+        if !self.may_ask(&url) {
             return Err(Fault::Insecure);
         }
+        let asked = url.clone();
         let mut request = reqwest::Request::new(method, url);
         if let Some(body) = body {
             request.headers_mut().insert(header::CONTENT_TYPE, JOSE);
@@ -189,7 +194,20 @@ impl Transport {
         *nonce = text(&headers, &REPLAY_NONCE).and_then(Nonce::parse);
         tracing::trace!(%operation, status = status.as_u16(), "The CA answered");
         let body = self.read(response).await?;
-        answer(operation, status, &headers, body, now)
+        let mut reply = answer(operation, status, &headers, body, now)?;
+        if operation == Operation::Certificate {
+            reply.alternates = link::alternates(&headers, &asked)
+                .into_iter()
+                .filter(|url| self.may_ask(url))
+                .filter_map(|url| url.as_str().parse().ok())
+                .collect();
+        }
+        Ok(reply)
+    }
+
+    /// A CA on https never has a reason to send us elsewhere, least of all to this machine.
+    fn may_ask(&self, url: &Url) -> bool {
+        url.scheme() == "https" || self.plain && is_loopback_http(url)
     }
 
     async fn read(&self, mut response: reqwest::Response) -> Result<Vec<u8>, Fault> {
@@ -228,6 +246,7 @@ fn answer(
             body,
             location: location(),
             retry_after,
+            alternates: Vec::new(),
         });
     }
     let retry_at = retry_after.and_then(|wait| now.checked_add(wait).ok());

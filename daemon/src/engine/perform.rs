@@ -393,7 +393,7 @@ impl Performer<'_> {
                 return Err(fault::refused(text));
             }
         };
-        let text = account.certificate(url).await.map_err(of_order)?;
+        let text = account.certificate(url).await.map_err(of_order)?.pem;
         let chain = self.verified(&text, key)?;
         let until = chain.not_after();
         self.say.step(

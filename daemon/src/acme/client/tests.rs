@@ -260,3 +260,55 @@ async fn rfc8555_7_3_4_a_ca_that_wants_a_binding_is_not_asked_without_one() {
         .expect_err("another one");
     assert!(error.is(&ProblemKind::ExternalAccountRequired), "{error}");
 }
+
+#[tokio::test]
+async fn rfc8555_7_4_an_order_may_wish_for_its_validity() {
+    let ca = StubCa::start(|seen| order(seen).header("location", "https://ca.example/order/1")).await;
+    let names = ["example.org".parse().expect("a name")];
+    let moment = |second| Some(jiff::Timestamp::from_second(second).expect("a moment"));
+    let wish = crate::acme::NewOrder {
+        not_before: moment(1_700_000_000),
+        not_after: moment(1_700_086_400),
+        profile: Some("shortlived"),
+        ..names.as_slice().into()
+    };
+    ca.account().new_order(wish).await.expect("an order");
+    let sent = &ca.seen()[0].payload;
+    assert_eq!(sent["notBefore"], "2023-11-14T22:13:20Z");
+    assert_eq!(sent["notAfter"], "2023-11-15T22:13:20Z");
+    assert_eq!(sent["profile"], "shortlived");
+}
+
+#[tokio::test]
+async fn rfc8555_7_4_2_alternates_come_with_the_certificate_and_insecure_ones_do_not() {
+    let ca = StubCa::start(|_| {
+        Answer::new(200, "PEM")
+            .header(
+                "link",
+                r#"</certificate/1>;rel="alternate", <http://192.0.2.1/x>;rel="alternate""#,
+            )
+            .header(
+                "link",
+                r#"<ftp://ca.example/x>;rel="alternate", <https://ca.example/2>;rel="alternate""#,
+            )
+    })
+    .await;
+    let it = ca
+        .account()
+        .certificate(&ca.address("/certificate"))
+        .await
+        .expect("a certificate");
+    assert_eq!(it.pem, "PEM");
+    let alternates: Vec<&str> = it.alternates.iter().map(|url| url.as_str()).collect();
+    assert_eq!(
+        alternates,
+        [
+            format!("{}/certificate/1", ca.url).as_str(),
+            "https://ca.example/2"
+        ]
+    );
+    assert_eq!(
+        ca.seen()[0].headers["accept"],
+        "application/pem-certificate-chain"
+    );
+}
