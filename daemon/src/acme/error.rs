@@ -83,6 +83,9 @@ pub enum Fault {
     /// No answer, or half of one.
     #[error("{0}")]
     Network(String),
+    /// Nobody takes a connection there, or the name has no address.
+    #[error("{0}")]
+    Unreachable(String),
     /// The server's certificate leads to no trusted root, or is for another name.
     #[error(
         "the server's certificate is not trusted ({reason}); if the CA's own server has a private certificate, name its root in `ca-file`"
@@ -234,6 +237,8 @@ impl Fault {
             Fault::Untrusted { reason }
         } else if error.is_timeout() && !error.is_connect() {
             Fault::Timeout(timeout)
+        } else if error.is_connect() && !error.is_timeout() {
+            Fault::Unreachable(causes(error))
         } else {
             Fault::Network(causes(error))
         }
@@ -263,6 +268,11 @@ impl Error {
     }
 
     /// True when the certificate was revoked before (RFC 8555 7.6).
+    pub fn is_not_offered(&self) -> bool {
+        matches!(self.fault, Fault::NotOffered(_))
+    }
+
+    /// The certificate is revoked already.
     pub fn is_already_revoked(&self) -> bool {
         self.is(&ProblemKind::AlreadyRevoked)
     }

@@ -25,9 +25,11 @@ impl Error {
     pub fn retry(&self) -> Retry {
         match &self.fault {
             // an interception that will be found, a certificate that will be renewed
-            Fault::Network(_) | Fault::Untrusted { .. } | Fault::Timeout(_) | Fault::Nonces { .. } => {
-                Retry::Backoff
-            }
+            Fault::Network(_)
+            | Fault::Unreachable(_)
+            | Fault::Untrusted { .. }
+            | Fault::Timeout(_)
+            | Fault::Nonces { .. } => Retry::Backoff,
             Fault::Unfinished { retry_after, .. } => Retry::After(*retry_after),
             Fault::Refused {
                 status,

@@ -18,11 +18,13 @@ pub enum ChallengeError {
     /// A route leads to an instance that is not there: a bug in applying the configuration.
     #[error("provider `{0}` is not configured")]
     NoInstance(InstanceName),
-    /// `_acme-challenge.` does not fit in front of it.
-    #[error("`_acme-challenge.{identifier}` is longer than a DNS name can be")]
+    /// What a challenge asks for does not fit in front of it.
+    #[error("`{prefix}.{identifier}` is longer than a DNS name can be")]
     TooLong {
         /// The name to prove.
         identifier: DnsName,
+        /// What stands before it.
+        prefix: String,
     },
     /// The zone of a name could not be found.
     #[error(transparent)]

@@ -110,7 +110,10 @@ impl Publisher {
         instance: &InstanceName,
         identifier: &DnsName,
     ) -> Result<NewRecord, ChallengeError> {
-        let location = self.dns.locate(&challenge_name(identifier)?).await?;
+        let location = self
+            .dns
+            .locate(&challenge_name(identifier, "_acme-challenge")?)
+            .await?;
         Ok(empty_record(identifier, instance, location))
     }
 }

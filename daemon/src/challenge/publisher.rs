@@ -85,13 +85,20 @@ impl Publisher {
     /// As [`Publisher::plan`].
     pub async fn preflight(&self, identifiers: &[Identifier]) -> Result<(), ChallengeError> {
         let names: BTreeSet<&DnsName> = identifiers.iter().map(Identifier::name).collect();
-        try_join_all(names.into_iter().map(|name| self.whereabouts(name))).await?;
+        let places = names
+            .into_iter()
+            .map(|name| self.whereabouts(name, "_acme-challenge"));
+        try_join_all(places).await?;
         Ok(())
     }
 
     /// Who serves the challenge record of `identifier`, and where it goes.
-    async fn whereabouts(&self, identifier: &DnsName) -> Result<(Location, &InstanceName), ChallengeError> {
-        let location = self.dns.locate(&challenge_name(identifier)?).await?;
+    async fn whereabouts(
+        &self,
+        identifier: &DnsName,
+        prefix: &str,
+    ) -> Result<(Location, &InstanceName), ChallengeError> {
+        let location = self.dns.locate(&challenge_name(identifier, prefix)?).await?;
         match self.routes.instance(&location.owner) {
             Some(instance) => Ok((location, instance)),
             None => Err(ChallengeError::NoRoute {
@@ -101,7 +108,7 @@ impl Publisher {
     }
 
     pub(super) async fn place(&self, challenge: &Challenge) -> Result<NewRecord, ChallengeError> {
-        let (location, instance) = self.whereabouts(&challenge.identifier).await?;
+        let (location, instance) = self.whereabouts(&challenge.identifier, &challenge.prefix).await?;
         Ok(NewRecord {
             value: challenge.value.clone(),
             token: challenge.token.clone(),
@@ -323,12 +330,14 @@ fn spread(hints: &[InstanceInfo]) -> Duration {
     Duration::from_millis(longest.unwrap_or_default()).min(LONGEST_HINT)
 }
 
-/// RFC 8555 8.4.
-pub(super) fn challenge_name(identifier: &DnsName) -> Result<DnsName, ChallengeError> {
-    identifier
-        .child("_acme-challenge")
+/// The name that the CA looks up: `prefix` before the identifier.
+pub(super) fn challenge_name(identifier: &DnsName, prefix: &str) -> Result<DnsName, ChallengeError> {
+    prefix
+        .rsplit('.')
+        .try_fold(identifier.clone(), |name, label| name.child(label))
         .map_err(|_| ChallengeError::TooLong {
             identifier: identifier.clone(),
+            prefix: prefix.to_owned(),
         })
 }
 

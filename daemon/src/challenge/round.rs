@@ -80,7 +80,9 @@ mod tests {
     fn placed(name: &str, value: &str, answered: bool) -> (Challenge, NewRecord) {
         let identifier: DnsName = name.parse().unwrap();
         let challenge = Challenge {
+            method: crate::types::ChallengeMethod::Dns01,
             identifier: identifier.clone(),
+            prefix: "_acme-challenge".into(),
             authorization: format!("https://ca.test/authz/{value}").parse().unwrap(),
             url: format!("https://ca.test/challenge/{value}").parse().unwrap(),
             token: value.into(),

@@ -107,10 +107,11 @@ impl Bench {
                 finalize: "https://ca.test/f/1".parse().unwrap(),
                 authorizations: Vec::new(),
                 expires: None,
+                exempt: false,
             },
             round: Round::default(),
         };
-        change.issuance = Some(Some((wanted(), state)));
+        change.issuance = Some(Some((wanted(), "ca".parse().unwrap(), state)));
         change.plan = Some(values.iter().map(|value| record(value)).collect());
         self.store.apply(change).await.unwrap()
     }
@@ -137,8 +138,10 @@ fn instance() -> InstanceName {
 fn wanted() -> Wanted {
     Wanted {
         identifiers: vec!["a.test".parse().unwrap()],
-        ca: "ca".parse().unwrap(),
-        key_type: Default::default(),
+        cas: vec!["ca".parse().unwrap()],
+        key_type: Some(Default::default()),
+        request: None,
+        profiles: Default::default(),
     }
 }
 

@@ -4,11 +4,15 @@
 use tokio::task::spawn_blocking;
 use tracing::{info, warn};
 
-use super::{Certificate, Engine, World, issue::issued};
+use super::{
+    Certificate, Engine, World,
+    ending::{IssuedBy, issued},
+};
 use crate::{
     deployment,
     outputs::Outputs,
     pki::Chain,
+    schedule::RenewalInfo,
     store::{CertificateRow, Change, Job, JobKind, StoreError},
 };
 
@@ -74,10 +78,16 @@ async fn adopt(
     if !fits || chain.not_after() <= now {
         return Ok(());
     }
-    let issued = issued(certificate, chain, generation, now, engine.random.u64());
+    let Some(ca) = certificate.cas.first().cloned() else {
+        return Ok(());
+    };
+    // who issued it is not written on it: the first CA that is configured does not know a stranger's, and says so
+    let by = IssuedBy { ca, account: None };
+    let issued = issued(certificate, chain, generation, by, now, engine.random.u64());
     info!(cert = %row.name, serial = issued.serial, renew_at = %issued.renew_at, "certificate on disk is adopted");
     let mut change = Change::of(row.name.clone(), now);
     change.next_attempt = Some(Some(issued.renew_at));
+    change.renewal_info = Some(issued.cert_id.clone().map(|id| RenewalInfo::new(id, now)));
     change.issued = Some(issued);
     if row.deployment.is_none() {
         // it is live already; whether its hook ran is not known, so it runs (again)

@@ -1,31 +1,22 @@
 //! The worker of one issuance: makes each state durable, then acts on it.
 
-use std::{sync::Arc, time::Duration};
-
-use jiff::Timestamp;
 use tokio_util::sync::CancellationToken;
-use tracing::{error, info, warn};
+use tracing::{error, info};
 
 use super::{
-    Certificate, Engine, Outcome, Progress, Stage, World, fault,
+    Certificate, Engine, Outcome, Progress, Stage, World,
+    admission::{self, Admission, Pass},
+    fault,
     perform::{Performed, Performer},
-    queue::until,
 };
 use crate::{
-    challenge::ROOM_PATIENCE,
-    deployment,
-    issuance::{self, Next, Records, State, Transition},
+    issuance::{self, Action, Event, Next, Order, Origin, Records, State, Transition},
     pki::Chain,
-    schedule::{next_attempt, renewal_moment},
+    schedule::{ChargedBy, choose_ca},
     secret::Secret,
-    store::{Change, Issued, Job, JobKind, LastError, NewRecord, Record, StoreError},
-    types::{CertificateName, Fault, FaultClass},
+    store::{CertificateRow, Change, NewRecord, Record, StoreError},
+    types::{CaName, CertificateName},
 };
-
-/// Longest time after which an order that waits for its turn looks by itself whether it has come.
-const LONGEST_LINE: Duration = Duration::from_secs(300);
-/// A turn of another order takes minutes: what lasts longer than this is shown as a trouble.
-const LONG_LINE: Duration = Duration::from_secs(600);
 
 /// Tells whoever watches, and the log.
 pub(super) struct Say<'a> {
@@ -52,18 +43,28 @@ impl Say<'_> {
 }
 
 /// An issuance in memory, as durable as its last [`Worker::keep`].
-struct Worker<'a> {
-    engine: &'a Engine,
+pub(super) struct Worker<'a> {
+    pub(super) engine: &'a Engine,
     /// The configuration that it began with.
-    world: &'a World,
-    certificate: &'a Certificate,
-    say: Say<'a>,
+    pub(super) world: &'a World,
+    pub(super) certificate: &'a Certificate,
+    pub(super) say: Say<'a>,
+    /// As it stood when the work began.
+    pub(super) row: CertificateRow,
+    /// Who is asked.
+    pub(super) ca: CaName,
     /// What the store knows.
-    durable: Option<State>,
-    records: Vec<Record>,
+    pub(super) durable: Option<State>,
+    pub(super) records: Vec<Record>,
     key: Option<Secret>,
-    chain: Option<Chain>,
-    failures: u32,
+    pub(super) chain: Option<Chain>,
+}
+
+/// What goes into the transaction of a state beside the state.
+#[derive(Default)]
+struct With {
+    plan: Vec<NewRecord>,
+    key: Option<Secret>,
 }
 
 /// Takes an issuance as far as it goes now.
@@ -77,6 +78,12 @@ pub(super) async fn run(
     stop: &CancellationToken,
 ) -> Result<(), StoreError> {
     let name = &certificate.name;
+    let Some(row) = engine.store.certificate(name.clone()).await? else {
+        return Ok(());
+    };
+    let Some(preferred) = certificate.cas.first() else {
+        return Ok(());
+    };
     let mut worker = Worker {
         engine,
         world,
@@ -85,45 +92,56 @@ pub(super) async fn run(
             engine,
             certificate: name,
         },
+        row,
+        ca: preferred.clone(),
         durable: None,
         records: engine.store.records(name.clone()).await?,
         key: None,
         chain: None,
-        failures: engine
-            .store
-            .certificate(name.clone())
-            .await?
-            .map_or(0, |row| row.failures),
     };
-    let ca = &certificate.cas[0];
-    let Some(authority) = world.authorities.get(ca) else {
-        let failure = fault::operator(format!("CA `{ca}` is not configured"));
-        return worker.fail(State::Due, Records::Keep, failure.fault).await;
+    let mut transition = worker.begin().await?;
+    let mut pass = None;
+    if transition.next == Next::Do(Action::PlaceOrder) {
+        match admission::admit(engine, world, certificate, &worker.row).await? {
+            Admission::Hold(hold) => return worker.hold(hold, transition.records).await,
+            Admission::Go(leave) => {
+                worker.ca = leave.ca.clone();
+                worker.pay(&leave).await?;
+                pass = Some(leave);
+            }
+        }
+    }
+    let Some(authority) = world.authorities.get(&worker.ca) else {
+        let failure = fault::operator(format!("CA `{}` is not configured", worker.ca));
+        return worker
+            .fail(transition.state, transition.records, failure.into())
+            .await;
     };
     let performer = Performer {
         world,
         certificate,
         authority,
         clock: engine.clock.as_ref(),
+        pass: pass.as_ref(),
         say: &Say {
             engine,
             certificate: name,
         },
     };
-    let mut transition = worker.begin().await?;
-    let mut plan = Vec::new();
-    let mut made_key = None;
+    let mut with = With::default();
+    let mut blame = None;
     loop {
         let Transition { state, records, next } = transition;
         let action = match next {
             Next::Do(action) => action,
-            Next::Wait(fault) => return worker.fail(state, records, fault).await,
+            Next::Wait(fault) => {
+                let failure = blame.take().unwrap_or_else(|| Blame::nobody(fault));
+                return worker.fail(state, records, failure).await;
+            }
             Next::GiveWay(fault) => return worker.give_way(&state, fault).await,
             Next::Done => return worker.done(&state).await,
         };
-        worker
-            .keep(&state, records, std::mem::take(&mut plan), made_key.take())
-            .await?;
+        worker.keep(&state, records, std::mem::take(&mut with)).await?;
         if !engine.world().certificates.contains_key(name) {
             let text = "the certificate left the configuration: its order is given up".to_owned();
             info!(cert = %name, state = state.as_str(), "{text}");
@@ -140,21 +158,50 @@ pub(super) async fn run(
         };
         let Performed {
             event,
-            plan: planned,
+            plan,
             key,
             chain,
         } = performed;
-        plan = planned;
-        made_key = key;
+        with = With { plan, key };
         worker.chain = chain.or(worker.chain);
+        if let Event::Failed(failure) = &event {
+            blame = Some(Blame::from(failure.clone()));
+        }
         transition = match issuance::step(state.clone(), event) {
             Ok(transition) => transition,
             Err(bug) => {
-                return worker
-                    .fail(state, Records::Keep, fault::operator(bug.to_string()).fault)
-                    .await;
+                let failure = fault::operator(bug.to_string());
+                return worker.fail(state, Records::Keep, failure.into()).await;
             }
         };
+    }
+}
+
+/// Whose failure it was, and of which names.
+pub(super) struct Blame {
+    pub(super) fault: crate::types::Fault,
+    pub(super) origin: Origin,
+    /// Names that the CA could not validate.
+    pub(super) refused: Vec<crate::types::DnsName>,
+}
+
+impl Blame {
+    fn nobody(fault: crate::types::Fault) -> Self {
+        Blame {
+            fault,
+            origin: Origin::Here,
+            refused: Vec::new(),
+        }
+    }
+}
+
+impl From<issuance::Failure> for Blame {
+    fn from(failure: issuance::Failure) -> Self {
+        Blame {
+            fault: failure.fault,
+            origin: failure.origin,
+            refused: failure.refused,
+        }
     }
 }
 
@@ -163,22 +210,11 @@ impl Worker<'_> {
     async fn begin(&mut self) -> Result<Transition, StoreError> {
         let name = &self.certificate.name;
         let wanted = self.certificate.wanted();
-        let state = match self.engine.store.issuance(name.clone()).await {
-            Ok(Some(issuance)) if issuance.wanted == wanted => {
-                info!(cert = %name, state = issuance.state.as_str(), "issuance is taken up again");
-                let text = format!("taken up again where it stood: {}", issuance.state.as_str());
-                self.say.send(Stage::Begin, text, None);
-                self.durable = Some(issuance.state.clone());
-                self.key = issuance.key;
-                issuance.state
-            }
-            Ok(Some(_)) => {
-                info!(cert = %name, "the configuration changed: the order under way is given up");
-                return Ok(anew());
-            }
+        let issuance = match self.engine.store.issuance(name.clone()).await {
+            Ok(Some(issuance)) => issuance,
             Ok(None) => {
                 self.say.send(Stage::Begin, "issuance begins".into(), None);
-                State::Due
+                return Ok(issuance::resume(State::Due, self.engine.clock.now()));
             }
             Err(damaged @ StoreError::Damaged { .. }) => {
                 error!(cert = %name, error = %damaged, "issuance cannot be read and begins anew");
@@ -186,32 +222,99 @@ impl Worker<'_> {
             }
             Err(error) => return Err(error),
         };
-        Ok(issuance::resume(state, self.engine.clock.now()))
+        let ca = issuance
+            .ca
+            .clone()
+            .or_else(|| issuance.wanted.cas.first().cloned());
+        let Some(ca) = ca.filter(|ca| wanted.is_served_by(&issuance.wanted, ca)) else {
+            info!(cert = %name, "the configuration changed: the order under way is given up");
+            return self.abandon(issuance.ca.as_ref(), &issuance.state).await;
+        };
+        if !is_past_the_csr(&issuance.state) && self.is_given_up_on(&ca) {
+            let text = format!("CA `{ca}` keeps failing: another one is asked");
+            self.say.step(Stage::Begin, text);
+            return self.abandon(Some(&ca), &issuance.state).await;
+        }
+        info!(cert = %name, state = issuance.state.as_str(), "issuance is taken up again");
+        let text = format!("taken up again where it stood: {}", issuance.state.as_str());
+        self.say.send(Stage::Begin, text, None);
+        self.durable = Some(issuance.state.clone());
+        self.key = issuance.key;
+        self.ca = ca;
+        Ok(issuance::resume(issuance.state, self.engine.clock.now()))
+    }
+
+    /// The CA is not the one that would be asked now.
+    fn is_given_up_on(&self, ca: &CaName) -> bool {
+        let now = self.engine.clock.now();
+        let urgent = admission::is_urgent(Some(&self.row), now);
+        let chosen = choose_ca(&self.certificate.cas, &self.row.troubles, urgent, now);
+        chosen.is_some_and(|chosen| chosen != ca)
+    }
+
+    /// Ends an order that nobody will finish: its records go, and its open authorizations are given back, so that
+    /// they do not count against the account.
+    async fn abandon(&mut self, ca: Option<&CaName>, state: &State) -> Result<Transition, StoreError> {
+        let mut change = Change::of(self.certificate.name.clone(), self.engine.clock.now());
+        change.issuance = Some(None);
+        change.remove_records = true;
+        self.records = self.engine.store.apply(change).await?;
+        self.engine.wake();
+        let authority = ca.and_then(|ca| self.world.authorities.get(ca));
+        if let (Some(authority), Some(order)) = (authority, state.order()) {
+            give_back(authority, order, self.say.certificate).await;
+        }
+        Ok(issuance::resume(State::Due, self.engine.clock.now()))
+    }
+
+    /// What the order costs is durable before it is asked for.
+    async fn pay(&mut self, pass: &Pass) -> Result<(), StoreError> {
+        if pass.charges.is_empty() && self.row.hold.is_none() {
+            return Ok(());
+        }
+        let mut change = Change::of(self.certificate.name.clone(), self.engine.clock.now());
+        change.charges.clone_from(&pass.charges);
+        change.hold = Some(None);
+        self.records = self.engine.store.apply(change).await?;
+        Ok(())
     }
 
     /// Makes a state durable, unless it is.
-    async fn keep(
-        &mut self,
-        state: &State,
-        records: Records,
-        plan: Vec<NewRecord>,
-        key: Option<Secret>,
-    ) -> Result<(), StoreError> {
+    async fn keep(&mut self, state: &State, records: Records, with: With) -> Result<(), StoreError> {
         if self.durable.as_ref() == Some(state) && records == Records::Keep {
             return Ok(());
         }
         let mut change = self.change(state, records);
         if records == Records::Plan {
-            change.plan = Some(plan);
+            change.plan = Some(with.plan);
         }
-        if key.is_some() {
-            self.key.clone_from(&key);
+        if let (Some(State::Ready { order }), State::Finalizing { .. }) = (&self.durable, state) {
+            self.begin_certificate(&mut change, order);
         }
-        change.key = key;
+        if with.key.is_some() {
+            self.key.clone_from(&with.key);
+        }
+        change.key = with.key;
         self.apply(change, state, records).await
     }
 
-    async fn apply(&mut self, change: Change, state: &State, records: Records) -> Result<(), StoreError> {
+    /// From here on the CA may issue.
+    fn begin_certificate(&self, change: &mut Change, order: &Order) {
+        change.begun = Some((self.ca.clone(), self.row.cause));
+        if let Some(authority) = self.world.authorities.get(&self.ca)
+            && !order.exempt
+        {
+            let counters = admission::counters_of(authority, self.certificate);
+            change.charges = admission::charges(&counters, ChargedBy::Certificate);
+        }
+    }
+
+    pub(super) async fn apply(
+        &mut self,
+        change: Change,
+        state: &State,
+        records: Records,
+    ) -> Result<(), StoreError> {
         self.records = self.engine.store.apply(change).await?;
         self.durable = Some(state.clone());
         // a plan too may send records away
@@ -221,157 +324,52 @@ impl Worker<'_> {
         Ok(())
     }
 
-    async fn fail(&mut self, state: State, records: Records, fault: Fault) -> Result<(), StoreError> {
-        let engine = self.engine;
-        let name = &self.certificate.name;
-        let now = engine.clock.now();
-        let failures = self.failures.saturating_add(1);
-        let reloaded = !std::ptr::eq(self.world, Arc::as_ptr(&engine.world()));
-        let next = if reloaded && fault.class == FaultClass::Operator {
-            // the person may have come while this went on with what was there before
-            now
-        } else {
-            whole_second(next_attempt(now, &fault, failures, crate::schedule::Horizon::None, engine.random.u64()))
-        };
-        let failed_in = self.durable.as_ref().map_or("due", State::as_str).to_owned();
-        match fault.class {
-            FaultClass::Operator => {
-                error!(cert = %name, state = failed_in, attempt = failures, retry_at = %next, error = fault.text, "issuance failed and needs a person");
-            }
-            _ => {
-                warn!(cert = %name, state = failed_in, attempt = failures, retry_at = %next, error = fault.text, "issuance failed; it is tried again");
-            }
-        }
-        let text = fault.text.clone();
-        let mut change = self.change(&state, records);
-        let last = LastError {
-            at: now,
-            class: fault.class,
-            state: failed_in,
-            text: fault.text,
-        };
-        change.failure = Some((failures, Some(last)));
-        change.next_attempt = Some(Some(next));
-        self.apply(change, &state, records).await?;
-        self.say.send(Stage::End, text, Some(Outcome::Failed));
-        Ok(())
-    }
-
-    /// Leaves the engine to others while the order waits for them. It is called when a record of theirs is gone,
-    /// and otherwise looks again by itself: after as long as it has waited, within bounds.
-    async fn give_way(&mut self, state: &State, fault: Fault) -> Result<(), StoreError> {
-        let name = &self.certificate.name;
-        let now = self.engine.clock.now();
-        let entered = self.records.iter().map(|record| record.created_at).max();
-        let waited = entered.map_or(Duration::ZERO, |entered| until(entered, now));
-        let wait = waited.clamp(ROOM_PATIENCE, LONGEST_LINE);
-        let next = whole_second(now.checked_add(wait).unwrap_or(Timestamp::MAX));
-        let mut change = Change::of(name.clone(), now);
-        change.next_attempt = Some(Some(next));
-        if waited < LONG_LINE {
-            info!(cert = %name, look_at = %next, reason = fault.text, "order waits for its turn");
-        } else {
-            warn!(cert = %name, look_at = %next, reason = fault.text, "order waits long for its turn");
-            // for `status` to show; it is no failure, and is not counted as one
-            let last = LastError {
-                at: now,
-                class: fault.class,
-                state: state.as_str().to_owned(),
-                text: fault.text.clone(),
-            };
-            change.failure = Some((self.failures, Some(last)));
-        }
-        self.engine.store.apply(change).await?;
-        self.say.send(Stage::Publish, fault.text, None);
-        // a record that went before the line above was durable called nobody
-        if self
-            .world
-            .publisher
-            .is_turn_of(&self.records)
-            .await
-            .unwrap_or(false)
-        {
-            let job = Job {
-                kind: JobKind::Issue,
-                subject: name.to_string(),
-                due: now,
-            };
-            self.engine.store.schedule(job).await?;
-        }
-        Ok(())
-    }
-
-    /// The generation stands: one transaction ends the issuance, plans the renewal and begins the deployment.
-    async fn done(&mut self, state: &State) -> Result<(), StoreError> {
-        let engine = self.engine;
-        let name = &self.certificate.name;
-        let (State::Stored { generation }, Some(chain)) = (state, &self.chain) else {
-            let failure =
-                fault::operator("an issuance ended without a certificate; please report this".into());
-            return self.fail(State::Due, Records::Remove, failure.fault).await;
-        };
-        let now = engine.clock.now();
-        let issued = issued(self.certificate, chain, *generation, now, engine.random.u64());
-        let (deploying, _) = deployment::step(
-            deployment::State::Nothing,
-            deployment::Event::Stored {
-                generation: *generation,
-                at: now,
-            },
-        );
-        info!(cert = %name, serial = issued.serial, not_after = %issued.not_after, renew_at = %issued.renew_at, generation, "certificate issued");
-        let mut change = Change::of(name.clone(), now);
-        change.issuance = Some(None);
-        change.remove_records = true;
-        change.next_attempt = Some(Some(issued.renew_at));
-        change.issued = Some(issued);
-        change.failure = Some((0, None));
-        let due = deploying.due();
-        change.deployment = Some((deploying, due));
-        engine.store.apply(change).await?;
-        engine.wake();
-        Ok(())
-    }
-
-    fn change(&self, state: &State, records: Records) -> Change {
+    pub(super) fn change(&self, state: &State, records: Records) -> Change {
         let mut change = Change::of(self.certificate.name.clone(), self.engine.clock.now());
-        change.issuance = Some(Some((self.certificate.wanted(), state.clone())));
+        let wanted = self.certificate.wanted();
+        change.issuance = Some(Some((wanted, self.ca.clone(), state.clone())));
         change.remove_records = records == Records::Remove;
         change
     }
 }
 
-/// What the store keeps of a new certificate; its renewal is planned here, once.
-pub(super) fn issued(
-    certificate: &Certificate,
-    chain: &Chain,
-    generation: u32,
-    now: Timestamp,
-    random: u64,
-) -> Issued {
-    let (not_before, not_after) = (chain.not_before(), chain.not_after());
-    Issued {
-        wanted: certificate.wanted(),
-        serial: chain.serial().to_string(),
-        not_before,
-        not_after,
-        generation,
-        renew_at: renewal_moment(not_before, not_after, now, random),
+/// The certificate may exist: no other CA is asked before that is known.
+fn is_past_the_csr(state: &State) -> bool {
+    match state {
+        State::Finalizing { .. } | State::Issued { .. } | State::Stored { .. } => true,
+        State::Due
+        | State::Ordered { .. }
+        | State::Presented { .. }
+        | State::Visible { .. }
+        | State::Answered { .. }
+        | State::Ready { .. } => false,
     }
 }
+
+/// RFC 8555 7.5.2, as far as it goes in a few seconds: nothing depends on it.
+async fn give_back(authority: &super::Authority, order: &Order, certificate: &CertificateName) {
+    let given_back = tokio::time::timeout(GIVING_BACK, authority.deactivate(&order.authorizations)).await;
+    match given_back {
+        Ok(Ok(count)) if count > 0 => {
+            info!(cert = %certificate, order_url = %order.url, authorizations = count, "authorizations of the order are given back");
+        }
+        Ok(Ok(_)) => {}
+        Ok(Err(error)) => {
+            info!(cert = %certificate, order_url = %order.url, %error, "authorizations of the order were not given back");
+        }
+        Err(_) => {
+            info!(cert = %certificate, order_url = %order.url, "authorizations of the order were not given back in time");
+        }
+    }
+}
+
+/// Longest time for giving authorizations back.
+const GIVING_BACK: std::time::Duration = std::time::Duration::from_secs(10);
 
 fn anew() -> Transition {
     Transition {
         state: State::Due,
         records: Records::Remove,
-        next: Next::Do(issuance::Action::PlaceOrder),
+        next: Next::Do(Action::PlaceOrder),
     }
-}
-
-/// Later, never earlier: the CA may have named the second.
-fn whole_second(moment: Timestamp) -> Timestamp {
-    let up = jiff::TimestampRound::new()
-        .smallest(jiff::Unit::Second)
-        .mode(jiff::RoundMode::Ceil);
-    moment.round(up).unwrap_or(moment)
 }

@@ -2,21 +2,24 @@
 //! worker for each, makes every state durable before it acts on it.
 
 mod account_key;
+mod admission;
 mod adopt;
 mod authority;
 mod authority_options;
 mod clean_up;
 mod deploy;
+mod ending;
 mod fault;
 mod issue;
 mod options;
 mod perform;
 mod progress;
 mod queue;
+mod renewal_info;
 mod world;
 
 pub use authority::{Authority, AuthorityError};
-pub use authority_options::{AuthorityOptions, ExternalAccount, MacAlgorithm, UnknownMacAlgorithm};
+pub use authority_options::{AuthorityOptions, ExternalAccount};
 pub use options::{Certificate, DEFAULT_CHALLENGES, DEFAULT_CONCURRENCY, KeySource, Options};
 pub use progress::{Outcome, Progress, Stage};
 pub use queue::{Engine, UnknownCertificate};

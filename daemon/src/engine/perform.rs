@@ -10,18 +10,25 @@ use jiff::{SignedDuration, Timestamp};
 use tokio::{task::spawn_blocking, time::Instant};
 use tracing::debug;
 
-use super::{Authority, Certificate, KeySource, Stage, World, fault, issue::Say, queue::until};
+use super::{
+    Authority, Certificate, KeySource, Stage, World,
+    admission::{self, Pass},
+    fault,
+    issue::Say,
+    queue::until,
+};
 use crate::{
-    acme::{self, Account, AuthorizationStatus, ChallengeKind, ChallengeStatus, OrderStatus},
+    acme::{self, Account, AuthorizationStatus, ChallengeKind, ChallengeStatus, OrderStatus, ProblemKind},
     challenge::{Patience, ROOM_PATIENCE},
     clock::Clock,
     dns,
-    issuance::{Action, Challenge, Event, Failure, Order, Scope, State},
+    issuance::{Action, Challenge, Event, Failure, Order, Origin, Scope, State},
     outputs::{Files, Outputs},
-    pki::{self, Chain, PrivateKey},
+    pki::{self, CertId, Chain, PrivateKey},
+    schedule::{ChargedBy, Permit},
     secret::Secret,
-    store::{NewRecord, Record},
-    types::{AuthorizationUrl, Fault, FaultClass, Identifier},
+    store::{Change, NewRecord, Record, StoreError},
+    types::{AuthorizationUrl, ChallengeMethod, Fault, FaultClass, Identifier, OrderUrl},
 };
 
 /// How long an order may take at a CA that names no `expires`: Let's Encrypt's
@@ -34,6 +41,8 @@ pub(super) struct Performer<'a> {
     pub(super) certificate: &'a Certificate,
     pub(super) authority: &'a Authority,
     pub(super) clock: &'a dyn Clock,
+    /// Leave to place an order, where one may be placed.
+    pub(super) pass: Option<&'a Pass>,
     pub(super) say: &'a Say<'a>,
 }
 
@@ -72,7 +81,10 @@ impl Performer<'_> {
         key: Option<&Secret>,
     ) -> Performed {
         let result = match (action, state) {
-            (Action::PlaceOrder, _) => self.place_order().await,
+            (Action::PlaceOrder, _) => match self.pass {
+                Some(pass) => self.place_order(pass).await,
+                None => Err(misplaced(action, state)),
+            },
             (Action::ReadAuthorizations, state) => match state.order() {
                 Some(order) => self.read_authorizations(order).await,
                 None => Err(misplaced(action, state)),
@@ -106,34 +118,23 @@ impl Performer<'_> {
     }
 
     async fn account(&self) -> Result<&Account, Failure> {
-        self.authority.account().await.map_err(|error| {
-            let fault = error.fault();
-            Failure {
-                fault,
-                scope: Scope::Step,
-            }
-        })
+        self.authority
+            .account()
+            .await
+            .map_err(|error| fault::of_ca(error.fault()))
     }
 
-    async fn place_order(&self) -> Result<Performed, Failure> {
+    async fn place_order(&self, pass: &Pass) -> Result<Performed, Failure> {
         let ca = self.authority.options().acme.name.as_str();
         // an order for a name that nobody can publish for would only be spent
         self.world
             .publisher
             .preflight(&self.certificate.identifiers)
             .await
-            .map_err(|error| Failure {
-                fault: error.fault(),
-                scope: Scope::Step,
-            })?;
+            .map_err(|error| fault::of_dns(&error))?;
         let account = self.account().await?;
-        let (url, order) = account
-            .new_order(self.certificate.identifiers.as_slice())
-            .await
-            .map_err(|error| Failure {
-                fault: Fault::from(&error),
-                scope: Scope::Step,
-            })?;
+        let (placed, replaces) = self.new_order(account, pass).await?;
+        let (url, order) = placed;
         let ready = match order.status {
             OrderStatus::Pending => false,
             OrderStatus::Ready => true,
@@ -148,15 +149,92 @@ impl Performer<'_> {
                 return Err(self.invalid(account, &order).await);
             }
         };
+        let followed = match &replaces {
+            Some(id) => format!("; it replaces {id}"),
+            None => String::new(),
+        };
         self.say
-            .step(Stage::Order, format!("CA `{ca}` opened order {url}"));
+            .step(Stage::Order, format!("CA `{ca}` opened order {url}{followed}"));
         let order = Order {
             url,
             finalize: order.finalize,
             authorizations: order.authorizations,
             expires: order.expires,
+            exempt: pass.exempt && replaces.is_some(),
         };
         Ok(Event::OrderPlaced { order, ready }.into())
+    }
+
+    /// Orders, naming the certificate that is replaced; a CA that does not take that (RFC 9773 5: it was replaced
+    /// already, or the field is refused) is asked once more without.
+    async fn new_order(
+        &self,
+        account: &Account,
+        pass: &Pass,
+    ) -> Result<((OrderUrl, acme::Order), Option<CertId>), Failure> {
+        let ca = &self.authority.options().acme.name;
+        let profile = self.certificate.profiles.get(ca).map(String::as_str);
+        let client = account.client();
+        if let Some(profile) = profile {
+            let checked = client.check_profile(profile).await;
+            checked.map_err(|error| fault::of_ca(Fault::from(&error)))?;
+        }
+        let directory = client.directory().await;
+        let directory = directory.map_err(|error| fault::of_ca(Fault::from(&error)))?;
+        let replaces = match directory.renewal_info {
+            Some(_) => pass.replaces.as_deref().and_then(CertId::kept),
+            None => None,
+        };
+        let not_after = self.certificate.lifetime.and_then(|lifetime| {
+            let lifetime = SignedDuration::try_from(lifetime).ok()?;
+            self.clock.now().checked_add(lifetime).ok()
+        });
+        let mut wish = acme::NewOrder {
+            replaces: replaces.as_ref(),
+            profile,
+            not_before: None,
+            not_after,
+            ..acme::NewOrder::from(self.certificate.identifiers.as_slice())
+        };
+        let refused = match account.new_order(wish.clone()).await {
+            Ok(placed) => return Ok((placed, replaces.clone())),
+            Err(error) if replaces.is_some() && refuses_replacement(&error) => error,
+            Err(error) => return Err(fault::of_ca(Fault::from(&error))),
+        };
+        debug!(cert = %self.certificate.name, error = %refused, "the CA does not take the order as a replacement");
+        self.say.step(
+            Stage::Order,
+            format!("CA `{ca}` does not take it as a replacement ({refused}); it is ordered as a new one"),
+        );
+        if pass.exempt {
+            self.pay_in_full().await?;
+        }
+        wish.replaces = None;
+        let placed = account.new_order(wish).await;
+        let placed = placed.map_err(|error| fault::of_ca(Fault::from(&error)))?;
+        Ok((placed, None))
+    }
+
+    /// The order that would have been exempt from the CA's limits is not.
+    async fn pay_in_full(&self) -> Result<(), Failure> {
+        let engine = self.say.engine;
+        let store = |error: StoreError| fault::transient(error.to_string());
+        let counters = admission::counters_of(self.authority, self.certificate);
+        let now = self.clock.now();
+        let permit = admission::permitted(engine, &counters, true, now)
+            .await
+            .map_err(store)?;
+        if let Permit::NotBefore { at, because } = permit {
+            return Err(fault::of_ca(Fault {
+                class: FaultClass::Limited,
+                not_before: Some(until(now, at)),
+                text: format!("the CA takes the order as a new one only, and {because}"),
+            }));
+        }
+        let mut change = Change::of(self.certificate.name.clone(), now);
+        change.charges = admission::charges(&counters, ChargedBy::Order);
+        engine.store.apply(change).await.map_err(store)?;
+        Ok(())
     }
 
     async fn read_authorizations(&self, order: &Order) -> Result<Performed, Failure> {
@@ -166,7 +244,9 @@ impl Performer<'_> {
             .map_err(|error| fault::of_order(&error))?;
         let mut challenges = Vec::new();
         for (url, authorization) in order.authorizations.iter().zip(&authorizations) {
-            if let Some(challenge) = open_challenge(account, url, &authorization.value)? {
+            if let Some(challenge) =
+                open_challenge(account, &self.certificate.challenges, url, &authorization.value)?
+            {
                 challenges.push(challenge);
             }
         }
@@ -175,10 +255,7 @@ impl Performer<'_> {
             .publisher
             .plan(challenges)
             .await
-            .map_err(|error| Failure {
-                fault: error.fault(),
-                scope: Scope::Step,
-            })?;
+            .map_err(|error| fault::of_dns(&error))?;
         let text = match plan.as_slice() {
             [] => "every name is proved already".to_owned(),
             plan => {
@@ -222,10 +299,7 @@ impl Performer<'_> {
             Ok(()) => {}
             Err(error) if error.is_turn_of_others() => return Ok(Event::NoRoom(error.fault()).into()),
             Err(error) => {
-                return Err(Failure {
-                    fault: error.fault(),
-                    scope: Scope::Step,
-                });
+                return Err(fault::of_dns(&error));
             }
         }
         self.say
@@ -262,10 +336,7 @@ impl Performer<'_> {
             .publisher
             .await_visible(records, deadline, on_progress)
             .await
-            .map_err(|error| Failure {
-                fault: error.fault(),
-                scope: Scope::Step,
-            })?;
+            .map_err(|error| fault::of_dns(&error))?;
         let servers: BTreeSet<String> = report
             .sightings
             .iter()
@@ -458,23 +529,30 @@ impl Performer<'_> {
     /// Why an order is invalid, in the CA's own words.
     async fn invalid(&self, account: &Account, order: &acme::Order) -> Failure {
         let mut reasons: Vec<String> = order.error.iter().map(ToString::to_string).collect();
+        let mut refused = Vec::new();
         match account.failed_authorizations(order).await {
-            Ok(failed) => reasons.extend(failed.iter().map(|failed| {
-                let name = failed
-                    .identifier
-                    .as_ref()
-                    .map_or_else(|| failed.url.to_string(), Identifier::to_string);
-                match &failed.problem {
-                    Some(problem) => format!("{name}: {problem}"),
-                    None => format!("{name} is {}", failed.status),
+            Ok(failed) => {
+                for failed in failed {
+                    let name = failed
+                        .identifier
+                        .as_ref()
+                        .map_or_else(|| failed.url.to_string(), Identifier::to_string);
+                    reasons.push(match &failed.problem {
+                        Some(problem) => format!("{name}: {problem}"),
+                        None => format!("{name} is {}", failed.status),
+                    });
+                    refused.extend(failed.identifier.map(|identifier| identifier.name().clone()));
                 }
-            })),
+            }
             Err(error) => reasons.push(format!("its authorizations could not be read: {error}")),
         }
         if reasons.is_empty() {
             reasons.push(format!("the order is {}", order.status));
         }
-        fault::refused(format!("the CA refused: {}", reasons.join("; ")))
+        Failure {
+            refused,
+            ..fault::refused(format!("the CA refused: {}", reasons.join("; ")))
+        }
     }
 }
 
@@ -494,6 +572,8 @@ fn left(order: &Order, challenges: &[Challenge], now: Timestamp) -> Result<Durat
                 text: format!("order {} expired at {expires}; it is ordered anew", order.url),
             },
             scope: Scope::Order,
+            origin: Origin::Here,
+            refused: Vec::new(),
         }),
         left => Ok(left),
     }
@@ -503,9 +583,10 @@ fn default_end(now: Timestamp) -> Timestamp {
     now.checked_add(ORDER_PATIENCE).unwrap_or(Timestamp::MAX)
 }
 
-/// The challenge to meet, or `None` when the name is proved already.
+/// The challenge to meet, of the kind that is wanted most, or `None` when the name is proved already.
 fn open_challenge(
     account: &Account,
+    wanted: &[ChallengeMethod],
     url: &AuthorizationUrl,
     authorization: &acme::Authorization,
 ) -> Result<Option<Challenge>, Failure> {
@@ -526,24 +607,41 @@ fn open_challenge(
             )));
         }
     }
-    let Some(challenge) = authorization.challenge(&ChallengeKind::Dns01) else {
-        let offered: Vec<String> = authorization
-            .challenges
-            .iter()
-            .map(|challenge| challenge.kind.to_string())
-            .collect();
-        return Err(fault::operator(format!(
-            "the CA offers no dns-01 for {name}, only {}",
-            offered.join(", ")
-        )));
+    let offered = wanted.iter().find_map(|method| {
+        let challenge = authorization.challenge(&kind(*method))?;
+        Some((*method, challenge))
+    });
+    let Some((method, challenge)) = offered else {
+        let list = |texts: Vec<String>| texts.join(", ");
+        return Err(fault::of_ca(Fault {
+            class: FaultClass::Operator,
+            not_before: None,
+            text: format!(
+                "the CA offers no {} for {name}, only {}: change `challenges` of the certificate",
+                list(wanted.iter().map(ToString::to_string).collect()),
+                list(
+                    authorization
+                        .challenges
+                        .iter()
+                        .map(|challenge| challenge.kind.to_string())
+                        .collect()
+                ),
+            ),
+        }));
     };
     let Some(token) = &challenge.token else {
         return Err(fault::refused(format!(
-            "the CA's dns-01 challenge for {name} has no token"
+            "the CA's {method} challenge for {name} has no token"
         )));
     };
+    let prefix = match method {
+        ChallengeMethod::Dns01 | ChallengeMethod::DnsPersist01 => "_acme-challenge".to_owned(),
+        ChallengeMethod::DnsAccount01 => format!("{}._acme-challenge", account.dns_account_label()),
+    };
     Ok(Some(Challenge {
+        method,
         identifier: name.name().clone(),
+        prefix,
         authorization: url.clone(),
         url: challenge.url.clone(),
         token: token.to_string(),
@@ -552,6 +650,23 @@ fn open_challenge(
         answered: challenge.status != ChallengeStatus::Pending,
         expires: authorization.expires,
     }))
+}
+
+fn kind(method: ChallengeMethod) -> ChallengeKind {
+    match method {
+        ChallengeMethod::Dns01 => ChallengeKind::Dns01,
+        ChallengeMethod::DnsAccount01 => ChallengeKind::DnsAccount01,
+        ChallengeMethod::DnsPersist01 => ChallengeKind::DnsPersist01,
+    }
+}
+
+/// RFC 9773 5: `alreadyReplaced`, or a server that does not like the field.
+fn refuses_replacement(error: &acme::Error) -> bool {
+    let kind = error.problem().map(|problem| &problem.kind);
+    matches!(
+        kind,
+        Some(ProblemKind::AlreadyReplaced | ProblemKind::Malformed | ProblemKind::Unauthorized)
+    )
 }
 
 fn misplaced(action: Action, state: &State) -> Failure {
@@ -571,12 +686,15 @@ mod tests {
             finalize: "https://ca.test/finalize/1".parse().unwrap(),
             authorizations: Vec::new(),
             expires: expires.map(at),
+            exempt: false,
         }
     }
 
     fn challenge(expires: Option<i64>) -> Challenge {
         Challenge {
+            method: ChallengeMethod::Dns01,
             identifier: "a.test".parse().unwrap(),
+            prefix: "_acme-challenge".into(),
             authorization: "https://ca.test/authz/1".parse().unwrap(),
             url: "https://ca.test/challenge/1".parse().unwrap(),
             token: "t".into(),

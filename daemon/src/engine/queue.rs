@@ -17,10 +17,11 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 use tracing::{Instrument as _, debug_span, error, warn};
 
-use super::{Options, Progress, World, adopt, clean_up, deploy, issue};
+use super::{Options, Progress, World, adopt, clean_up, deploy, issue, renewal_info};
 use crate::{
     clock::Clock,
     random::Random,
+    schedule::Cause,
     store::{Job, JobKind, Store, StoreError},
     types::{CaName, CertificateName, FaultClass, Identifier, InstanceName},
 };
@@ -63,9 +64,16 @@ type JobKey = (JobKind, String);
 /// What no two orders of one account may share (Boulder hands one order to both).
 type NameSet = (CaName, Vec<Identifier>);
 
+/// What a task works on.
+struct Ticket {
+    /// One, or a batch.
+    keys: Vec<JobKey>,
+    ordering: Vec<NameSet>,
+}
+
 struct Work {
     tasks: JoinSet<Result<(), String>>,
-    keys: HashMap<Id, (JobKey, Option<NameSet>)>,
+    tickets: HashMap<Id, Ticket>,
     running: HashSet<JobKey>,
     ordering: HashSet<NameSet>,
     cooling: HashMap<JobKey, Instant>,
@@ -175,13 +183,8 @@ impl Engine {
                 known,
             }));
         };
-        let subject = certificate.name.to_string();
         self.store
-            .schedule(Job {
-                kind: JobKind::Issue,
-                subject,
-                due: self.clock.now(),
-            })
+            .ask(certificate.name.clone(), Cause::Operator, self.clock.now())
             .await?;
         self.wake();
         Ok(Ok(certificate.name.clone()))
@@ -284,6 +287,7 @@ impl Engine {
             (JobKind::CleanUp, SIDE_WORK),
             (JobKind::Deploy, SIDE_WORK),
             (JobKind::Issue, concurrency),
+            (JobKind::RenewalInfo, renewal_info::BATCH),
         ] {
             let busy = work
                 .running
@@ -301,7 +305,12 @@ impl Engine {
             .map(|(kind, (free, busy))| (*kind, free + busy + past))
             .collect();
         let due = self.store.due(now, most).await?;
-        for job in due.jobs {
+        let (batch, jobs) = due
+            .jobs
+            .into_iter()
+            .partition::<Vec<_>, _>(|job| job.kind == JobKind::RenewalInfo);
+        self.start_batch(work, &world, batch);
+        for job in jobs {
             let kind = job.kind;
             if free.get(&kind).is_some_and(|(free, _)| *free > 0)
                 && self.start(work, &world, job, halt)
@@ -332,7 +341,7 @@ impl Engine {
         }
         let (engine, world, stop) = (self.clone(), world.clone(), halt.clone());
         let span = debug_span!("job", kind = key.0.as_str(), subject = key.1);
-        let mut ordering = None;
+        let mut ordering = Vec::new();
         let task = match key.0 {
             JobKind::CleanUp => {
                 let Ok(instance) = key.1.parse::<InstanceName>() else {
@@ -347,6 +356,8 @@ impl Engine {
                     .instrument(span),
                 )
             }
+            // started in batches
+            JobKind::RenewalInfo => return false,
             JobKind::Deploy | JobKind::Issue => {
                 let Some(certificate) = world
                     .certificates
@@ -358,11 +369,17 @@ impl Engine {
                 };
                 let issuing = key.0 == JobKind::Issue;
                 if issuing {
-                    let names = (certificate.cas[0].clone(), certificate.identifiers.clone());
-                    if !work.ordering.insert(names.clone()) {
+                    // whichever of its CAs it will ask
+                    let sets: Vec<NameSet> = certificate
+                        .cas
+                        .iter()
+                        .map(|ca| (ca.clone(), certificate.identifiers.clone()))
+                        .collect();
+                    if sets.iter().any(|set| work.ordering.contains(set)) {
                         return false;
                     }
-                    ordering = Some(names);
+                    work.ordering.extend(sets.iter().cloned());
+                    ordering = sets;
                 }
                 work.tasks.spawn(
                     async move {
@@ -378,8 +395,35 @@ impl Engine {
             }
         };
         work.running.insert(key.clone());
-        work.keys.insert(task.id(), (key, ordering));
+        let keys = vec![key];
+        work.tickets.insert(task.id(), Ticket { keys, ordering });
         true
+    }
+
+    /// One batch at a time: what is due meanwhile goes into the next.
+    fn start_batch(self: &Arc<Self>, work: &mut Work, world: &Arc<World>, jobs: Vec<Job>) {
+        let is_running = |(kind, _): &JobKey| *kind == JobKind::RenewalInfo;
+        if jobs.is_empty() || work.running.iter().any(is_running) {
+            return;
+        }
+        let due: Vec<(JobKey, CertificateName)> = jobs
+            .into_iter()
+            .filter_map(|job| {
+                let name = job.subject.parse().ok()?;
+                Some(((job.kind, job.subject), name))
+            })
+            .filter(|(key, _)| !work.cooling.contains_key(key))
+            .take(renewal_info::BATCH)
+            .collect();
+        let (keys, names): (Vec<_>, Vec<_>) = due.into_iter().unzip();
+        if names.is_empty() {
+            return;
+        }
+        let batch = renewal_info::batch(self.clone(), world.clone(), names);
+        let task = work.tasks.spawn(batch);
+        work.running.extend(keys.iter().cloned());
+        let ordering = Vec::new();
+        work.tickets.insert(task.id(), Ticket { keys, ordering });
     }
 }
 
@@ -387,7 +431,7 @@ impl Work {
     fn new() -> Self {
         Work {
             tasks: JoinSet::new(),
-            keys: HashMap::new(),
+            tickets: HashMap::new(),
             running: HashSet::new(),
             ordering: HashSet::new(),
             cooling: HashMap::new(),
@@ -402,24 +446,26 @@ impl Work {
             Ok((id, Err(error))) => (id, Some(error)),
             Err(panic) => (panic.id(), Some(panic.to_string())),
         };
-        let Some((key, ordering)) = self.keys.remove(&id) else {
+        let Some(Ticket { keys, ordering }) = self.tickets.remove(&id) else {
             return;
         };
-        self.running.remove(&key);
-        if key.0 == JobKind::Issue {
-            self.deleted_since.get_or_insert_with(Instant::now);
-        }
-        if let Some(names) = ordering {
+        for names in ordering {
             self.ordering.remove(&names);
         }
-        if let Some(error) = trouble {
-            error!(
-                kind = key.0.as_str(),
-                subject = key.1,
-                error,
-                "job could not be finished; it is tried again"
-            );
-            self.cooling.insert(key, Instant::now() + COOLING);
+        for key in keys {
+            self.running.remove(&key);
+            if key.0 == JobKind::Issue {
+                self.deleted_since.get_or_insert_with(Instant::now);
+            }
+            if let Some(error) = &trouble {
+                error!(
+                    kind = key.0.as_str(),
+                    subject = key.1,
+                    error,
+                    "job could not be finished; it is tried again"
+                );
+                self.cooling.insert(key, Instant::now() + COOLING);
+            }
         }
     }
 }

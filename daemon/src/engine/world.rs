@@ -1,6 +1,6 @@
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
-use super::{Authority, Certificate};
+use super::{Authority, Certificate, KeySource};
 use crate::{
     challenge::Publisher,
     store::Wanted,
@@ -32,13 +32,18 @@ impl World {
 }
 
 impl Certificate {
-    /// The part of it whose change asks for a new certificate.
+    /// The part of it whose change may ask for a new certificate.
     pub(super) fn wanted(&self) -> Wanted {
+        let (key_type, request) = match &self.key {
+            KeySource::Generate(kind) => (Some(*kind), None),
+            KeySource::Request(path) => (None, Some(path.clone())),
+        };
         Wanted {
             identifiers: self.identifiers.clone(),
-            ca: self.cas[0].clone(),
-            // a request's key is not made here: its kind asks for nothing
-            key_type: self.key.kind().unwrap_or_default(),
+            cas: self.cas.clone(),
+            key_type,
+            request,
+            profiles: self.profiles.clone(),
         }
     }
 }

@@ -1,5 +1,5 @@
 use super::state::{Order, Round, State};
-use crate::types::Fault;
+use crate::types::{DnsName, Fault};
 
 /// What happened.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -54,6 +54,21 @@ pub struct Failure {
     pub fault: Fault,
     /// How far back it throws the issuance.
     pub scope: Scope,
+    /// Whose it is.
+    pub origin: Origin,
+    /// Names that the CA looked at and could not validate: it counts them.
+    pub refused: Vec<DnsName>,
+}
+
+/// Where a failure comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Origin {
+    /// The CA: another one may do better.
+    Ca,
+    /// The DNS, or the provider: every CA would meet the same.
+    Dns,
+    /// This machine.
+    Here,
 }
 
 /// What a failure costs.

@@ -14,6 +14,6 @@ mod step;
 #[cfg(test)]
 mod tests;
 
-pub use event::{Action, Event, Failure, Next, Records, Scope, Transition};
+pub use event::{Action, Event, Failure, Next, Origin, Records, Scope, Transition};
 pub use state::{Challenge, Order, Round, STATE_VERSION, State};
 pub use step::{OutOfPlace, resume, step};

@@ -1,13 +1,14 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::types::{AuthorizationUrl, ChallengeUrl, DnsName, FinalizeUrl, OrderUrl};
+use crate::types::{AuthorizationUrl, ChallengeMethod, ChallengeUrl, DnsName, FinalizeUrl, OrderUrl};
 
 /// Version of the stored form of [`State`]. A change that an older daemon cannot read raises it, so that such a
 /// daemon refuses the state with a clear word. This one reads every version up to its own.
 ///
 /// 1: all challenges of an order were met at once, and the states said nothing of rounds.
-pub const STATE_VERSION: u32 = 2;
+/// 2: every challenge was dns-01, and no order was exempt from limits.
+pub const STATE_VERSION: u32 = 3;
 
 /// Where an issuance stands. Each state carries what its next step needs, so
 /// that a killed daemon goes on with the same order and the same key.
@@ -83,6 +84,9 @@ pub struct Order {
     pub authorizations: Vec<AuthorizationUrl>,
     /// The CA forgets the order then.
     pub expires: Option<Timestamp>,
+    /// The CA does not count it: a renewal at the time that it suggested.
+    #[serde(default)]
+    pub exempt: bool,
 }
 
 /// Challenges that are met at once: all that are open, unless a name cannot hold
@@ -109,11 +113,18 @@ impl Round {
     }
 }
 
-/// A dns-01 challenge to meet (RFC 8555 8.4).
+/// A challenge to meet.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Challenge {
+    /// Which kind.
+    #[serde(default = "dns_01")]
+    pub method: ChallengeMethod,
     /// The name to prove, without `*.`.
     pub identifier: DnsName,
+    /// What stands before the identifier in the name that the CA looks up: `_acme-challenge` of dns-01 (RFC 8555
+    /// 8.4), with the account's label before it of dns-account-01.
+    #[serde(default = "acme_challenge")]
+    pub prefix: String,
     /// Whose challenge it is.
     pub authorization: AuthorizationUrl,
     /// Where to tell the CA to look.
@@ -128,6 +139,14 @@ pub struct Challenge {
     pub answered: bool,
     /// The CA forgets the authorization then.
     pub expires: Option<Timestamp>,
+}
+
+fn dns_01() -> ChallengeMethod {
+    ChallengeMethod::Dns01
+}
+
+fn acme_challenge() -> String {
+    "_acme-challenge".into()
 }
 
 impl State {

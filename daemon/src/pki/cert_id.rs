@@ -22,6 +22,13 @@ impl CertId {
         ))
     }
 
+    /// One that was made before and kept as text; `None` for what cannot be one.
+    pub fn kept(text: &str) -> Option<Self> {
+        let is_base64url = |part: &str| !part.is_empty() && URL_SAFE_NO_PAD.decode(part).is_ok();
+        let (authority, serial) = text.split_once('.')?;
+        (is_base64url(authority) && is_base64url(serial)).then(|| CertId(text.to_owned()))
+    }
+
     /// The identifier as sent.
     pub fn as_str(&self) -> &str {
         &self.0
@@ -48,9 +55,15 @@ mod tests {
         ];
         let number = BigNum::from_u32(0x8765_4321).expect("a number");
         let serial = Serial::new(&Asn1Integer::from_bn(&number).expect("an integer")).expect("positive");
-        assert_eq!(
-            CertId::new(&aki, &serial).as_str(),
-            "aYhba4dGQEHhs3uEe6CuLN4ByNQ.AIdlQyE"
-        );
+        let id = CertId::new(&aki, &serial);
+        assert_eq!(id.as_str(), "aYhba4dGQEHhs3uEe6CuLN4ByNQ.AIdlQyE");
+        assert_eq!(CertId::kept(id.as_str()), Some(id));
+    }
+
+    #[test]
+    fn a_text_that_could_lead_elsewhere_is_no_identifier() {
+        for text in ["", ".", "a.", "../x", "aa.bb/cc", "aYhba4dG", "a?.bb"] {
+            assert_eq!(CertId::kept(text), None, "{text}");
+        }
     }
 }

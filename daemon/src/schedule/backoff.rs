@@ -18,9 +18,9 @@ const TRANSIENT: [u64; 7] = [5, 15, MINUTE, 3 * MINUTE, 10 * MINUTE, 30 * MINUTE
 const REFUSED: [u64; 4] = [MINUTE, 10 * MINUTE, 100 * MINUTE, DAY];
 /// A person needs time; `dns01d renew` and a reload try at once.
 const OPERATOR: [u64; 3] = [10 * MINUTE, 100 * MINUTE, DAY];
-/// However near its end a certificate is, this is the shortest wait that its end leads to: five failed
-/// authorizations of a name in an hour are allowed, one comes back every 12 minutes.
-const TIGHTEST: u64 = 15 * MINUTE;
+/// However near its end a certificate is, this is the shortest wait that its end leads to: with 1 and 10 minutes
+/// before it, an hour holds five failed authorizations of a name, and no more are allowed.
+const TIGHTEST: u64 = 20 * MINUTE;
 /// Tries that still fit into what is left of a certificate.
 const TRIES_LEFT: u32 = 4;
 /// An expired certificate is an outage: it is tried again at least this often.
@@ -90,7 +90,16 @@ mod tests {
     #[test]
     fn refusals_wait_1_10_100_minutes_then_a_day() {
         let waits: Vec<i64> = (1..=5)
-            .map(|n| next_attempt(Timestamp::UNIX_EPOCH, &fault(FaultClass::Refused, None), n, Horizon::None, 0).as_second())
+            .map(|n| {
+                next_attempt(
+                    Timestamp::UNIX_EPOCH,
+                    &fault(FaultClass::Refused, None),
+                    n,
+                    Horizon::None,
+                    0,
+                )
+                .as_second()
+            })
             .collect();
         assert_eq!(waits, [60, 600, 6000, 86_400, 86_400]);
     }
@@ -105,7 +114,11 @@ mod tests {
         assert_eq!(wait(30 * day, FaultClass::Refused, 9), day);
         assert_eq!(wait(8 * hour, FaultClass::Refused, 9), 2 * hour);
         assert_eq!(wait(8 * hour, FaultClass::Operator, 9), 2 * hour);
-        assert_eq!(wait(10 * minute, FaultClass::Refused, 9), 15 * minute, "within the CA's limit");
+        assert_eq!(
+            wait(10 * minute, FaultClass::Refused, 9),
+            20 * minute,
+            "within the CA's limit"
+        );
         assert_eq!(wait(-5, FaultClass::Refused, 9), hour);
         assert_eq!(wait(10 * minute, FaultClass::Transient, 1), 5);
     }

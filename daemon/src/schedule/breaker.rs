@@ -91,7 +91,11 @@ mod tests {
         assert_eq!(most_in_a_day(None), 2);
         assert_eq!(most_in_a_day(life(90 * 24)), 2);
         assert_eq!(most_in_a_day(life(160)), 2);
-        assert_eq!(most_in_a_day(life(24)), 4, "24-hour certificates are renewed twice a day");
+        assert_eq!(
+            most_in_a_day(life(24)),
+            4,
+            "24-hour certificates are renewed twice a day"
+        );
         assert_eq!(most_in_a_day(life(1)), 96);
     }
 

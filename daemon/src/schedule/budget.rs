@@ -231,7 +231,11 @@ mod tests {
 
     #[test]
     fn the_order_of_the_names_makes_no_other_set() {
-        let key = |texts: &[&str]| counters(&Limits::LETS_ENCRYPT, SCOPE, &names(texts))[1].key.clone();
+        let key = |texts: &[&str]| {
+            counters(&Limits::LETS_ENCRYPT, SCOPE, &names(texts))[1]
+                .key
+                .clone()
+        };
         assert_eq!(key(&["a.test", "b.test"]), key(&["b.test", "a.test"]));
         assert_ne!(key(&["a.test", "b.test"]), key(&["a.test"]));
     }

@@ -72,14 +72,20 @@ mod tests {
     fn the_preferred_ca_is_asked_until_it_failed_three_times() {
         let cas = cas();
         let chosen = |troubles: &CaTroubles, urgent, now| {
-            choose_ca(&cas, troubles, urgent, at(now)).map(CaName::as_str).unwrap()
+            choose_ca(&cas, troubles, urgent, at(now))
+                .map(CaName::as_str)
+                .unwrap()
         };
         assert_eq!(chosen(&CaTroubles::new(), false, 0), "first");
         assert_eq!(chosen(&troubles(2, false), false, 1), "first");
         assert_eq!(chosen(&troubles(3, false), false, 1), "second");
         assert_eq!(chosen(&troubles(1, false), true, 1), "second", "no time to lose");
         assert_eq!(chosen(&troubles(1, true), false, 1), "second");
-        assert_eq!(chosen(&troubles(3, false), false, 86_399), "second", "it is not gone back to in an hour");
+        assert_eq!(
+            chosen(&troubles(3, false), false, 86_399),
+            "second",
+            "it is not gone back to in an hour"
+        );
         assert_eq!(chosen(&troubles(3, false), false, 86_400), "first");
     }
 

@@ -55,6 +55,9 @@ mod tests {
             let moment = window.pick(n.wrapping_mul(0x9e37_79b9_7f4a_7c15));
             tenths[usize::try_from(moment.as_second() / 100).unwrap()] += 1;
         }
-        assert!(tenths.iter().all(|share| (980..1020).contains(share)), "{tenths:?}");
+        assert!(
+            tenths.iter().all(|share| (980..1020).contains(share)),
+            "{tenths:?}"
+        );
     }
 }

@@ -7,18 +7,21 @@
 mod error;
 mod rows;
 mod sqlite;
+mod wanted;
 
 use futures_util::future::BoxFuture;
 use jiff::Timestamp;
 
 pub use error::StoreError;
 pub use rows::{
-    Account, CertificateRow, Change, Due, Issuance, Issued, Job, JobKind, LastError, NewRecord, Record,
-    RecordPhase, RecordRemoval, Wanted,
+    Account, Begun, CertificateRow, Change, Charge, Due, Hold, Issuance, Issued, Job, JobKind, LastError,
+    NewRecord, Note, Record, RecordPhase, RecordRemoval, RenewalInfoHeard,
 };
 pub use sqlite::Sqlite;
+pub use wanted::Wanted;
 
 use crate::deployment;
+use crate::schedule::Cause;
 use crate::types::{CaName, CertificateName, DnsName, InstanceName};
 
 /// The answer of a store.
@@ -86,6 +89,22 @@ pub trait Store: std::fmt::Debug + Send + Sync {
 
     /// Takes a job out of the queue.
     fn unschedule(&self, kind: JobKind, subject: String) -> Answer<'_, ()>;
+
+    /// Makes a certificate due at `now` because of `cause`, whatever it waits for.
+    fn ask(&self, name: CertificateName, cause: Cause, now: Timestamp) -> Answer<'_, ()>;
+
+    /// Issuances of a certificate that were begun at a CA since a moment, oldest first.
+    fn begun(&self, name: CertificateName, ca: CaName, since: Timestamp) -> Answer<'_, Vec<Begun>>;
+
+    /// The moments at which counters of a CA are full again; `None` for one that is.
+    fn budgets(&self, keys: Vec<String>) -> Answer<'_, Vec<Option<Timestamp>>>;
+
+    /// Keeps what CAs said of renewals. A certificate that was replaced meanwhile is left as it is. The renewal
+    /// of one that waits for nothing else moves to its new moment.
+    fn renewal_infos(&self, heard: Vec<RenewalInfoHeard>, now: Timestamp) -> Answer<'_, ()>;
+
+    /// What was noted of a certificate, the newest first.
+    fn notes(&self, name: CertificateName, most: usize) -> Answer<'_, Vec<Note>>;
 
     /// The account at a CA, by the CA's name and directory.
     fn account(&self, ca: CaName, directory: String) -> Answer<'_, Option<Account>>;

@@ -1,25 +1,14 @@
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
+use super::Wanted;
 use crate::{
     deployment,
     issuance::State,
-    pki::KeyType,
+    schedule::{CaTroubles, Cause, RenewalInfo},
     secret::Secret,
-    types::{AccountUrl, CaName, CertificateName, DnsName, FaultClass, Identifier, InstanceName},
+    types::{AccountUrl, CaName, CertificateName, DnsName, FaultClass, InstanceName},
 };
-
-/// What the operator asked for. A change makes the certificate due.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub struct Wanted {
-    /// Sorted, without duplicates.
-    pub identifiers: Vec<Identifier>,
-    /// Who is asked.
-    pub ca: CaName,
-    /// Kind of key.
-    pub key_type: KeyType,
-}
 
 /// A certificate that stands on disk.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -35,8 +24,37 @@ pub struct Issued {
     pub not_after: Timestamp,
     /// Its generation directory.
     pub generation: u32,
-    /// The planned renewal: picked once, kept across restarts.
+    /// The renewal that is planned without the CA's renewal information: picked once, kept across restarts.
     pub renew_at: Timestamp,
+    /// Who issued it. `None` before this was kept: the first CA of `wanted`.
+    #[serde(default)]
+    pub ca: Option<CaName>,
+    /// The account that ordered it, by its address.
+    #[serde(default)]
+    pub account: Option<AccountUrl>,
+    /// What the CA calls it (RFC 9773 4.1).
+    #[serde(default)]
+    pub cert_id: Option<String>,
+    /// It is revoked, or about to be: nothing may be planned on it.
+    #[serde(default)]
+    pub revoked: bool,
+}
+
+impl Issued {
+    /// Who issued it.
+    pub fn ca(&self) -> Option<&CaName> {
+        self.ca.as_ref().or_else(|| self.wanted.cas.first())
+    }
+}
+
+/// An order that is not asked for before a moment, though it is due.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Hold {
+    /// Until then.
+    pub until: Timestamp,
+    /// Why, for the operator.
+    pub because: String,
 }
 
 /// The last failure, shown until a success.
@@ -74,6 +92,22 @@ pub struct CertificateRow {
     pub issuance: Option<String>,
     /// When the next attempt to issue is due.
     pub next_attempt: Option<Timestamp>,
+    /// Why the next one is asked for, or the one under way was.
+    pub cause: Cause,
+    /// The order is due and held back.
+    pub hold: Option<Hold>,
+    /// How its CAs treated it lately.
+    pub troubles: CaTroubles,
+    /// What the CA says of the renewal of the certificate on disk.
+    pub renewal_info: Option<RenewalInfo>,
+}
+
+impl CertificateRow {
+    /// When the certificate on disk is renewed: as its CA suggests, else as planned at its issuance.
+    pub fn renew_at(&self) -> Option<Timestamp> {
+        let suggested = self.renewal_info.as_ref().and_then(RenewalInfo::renew_at);
+        suggested.or_else(|| self.issued.as_ref().map(|issued| issued.renew_at))
+    }
 }
 
 /// An issuance under way.
@@ -81,6 +115,8 @@ pub struct CertificateRow {
 pub struct Issuance {
     /// What it was begun for.
     pub wanted: Wanted,
+    /// Who is asked. `None` before this was kept: the first CA of `wanted`.
+    pub ca: Option<CaName>,
     /// Where it stands.
     pub state: State,
     /// The certificate's key, PKCS#8 PEM, from `Finalizing` on.
@@ -94,8 +130,8 @@ pub struct Change {
     pub certificate: CertificateName,
     /// When; also stamps journal rows.
     pub now: Timestamp,
-    /// The issuance's new state, with what it is for; `Some(None)` ends the issuance.
-    pub issuance: Option<Option<(Wanted, State)>>,
+    /// The issuance's new state, with what it is for and who is asked; `Some(None)` ends the issuance.
+    pub issuance: Option<Option<(Wanted, CaName, State)>>,
     /// The key that belongs to the new state.
     pub key: Option<Secret>,
     /// Records that belong to the new state; rows of this certificate that are not among them begin removal.
@@ -110,6 +146,64 @@ pub struct Change {
     pub next_attempt: Option<Option<Timestamp>>,
     /// A deployment begins in this state, whatever the one before has come to, and goes on then.
     pub deployment: Option<(deployment::State, Option<Timestamp>)>,
+    /// What the CA says of the renewal of the new certificate; it is asked again when that says so.
+    pub renewal_info: Option<Option<RenewalInfo>>,
+    /// Why the next issuance is asked for.
+    pub cause: Option<Cause>,
+    /// The order is held back, or no longer.
+    pub hold: Option<Option<Hold>>,
+    /// How the CAs treated the certificate lately.
+    pub troubles: Option<CaTroubles>,
+    /// What this costs of the CA's limits.
+    pub charges: Vec<Charge>,
+    /// A certificate is asked for from this moment on: counts for the breaker.
+    pub begun: Option<(CaName, Cause)>,
+    /// What is to be read of it later.
+    pub notes: Vec<Note>,
+}
+
+/// One use of a counter of the CA.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Charge {
+    /// The counter.
+    pub key: String,
+    /// The time in which one comes back.
+    pub interval: SignedDuration,
+}
+
+/// An issuance that was begun.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Begun {
+    /// When.
+    pub at: Timestamp,
+    /// Why.
+    pub cause: Cause,
+}
+
+/// Something of a certificate's past.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Note {
+    /// When.
+    pub at: Timestamp,
+    /// Its kind, kebab-case.
+    pub kind: String,
+    /// For the operator.
+    pub text: String,
+}
+
+/// What came of a look at a certificate's renewal information.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RenewalInfoHeard {
+    /// Whose.
+    pub certificate: CertificateName,
+    /// The new state; of no use when the certificate has been replaced meanwhile.
+    pub info: RenewalInfo,
+    /// When the CA is asked again; `None` for never.
+    pub next_check: Option<Timestamp>,
+    /// Why the renewal is asked for, where the news is more than a plan.
+    pub cause: Option<Cause>,
+    /// What is to be read of it later.
+    pub note: Option<Note>,
 }
 
 impl Change {
@@ -126,6 +220,13 @@ impl Change {
             failure: None,
             next_attempt: None,
             deployment: None,
+            renewal_info: None,
+            cause: None,
+            hold: None,
+            troubles: None,
+            charges: Vec::new(),
+            begun: None,
+            notes: Vec::new(),
         }
     }
 }
@@ -227,6 +328,8 @@ pub enum JobKind {
     Deploy,
     /// Remove challenge records of a provider instance.
     CleanUp,
+    /// Ask the CA when a certificate should be renewed.
+    RenewalInfo,
 }
 
 impl JobKind {
@@ -236,6 +339,7 @@ impl JobKind {
             JobKind::Issue => "issue",
             JobKind::Deploy => "deploy",
             JobKind::CleanUp => "clean-up",
+            JobKind::RenewalInfo => "renewal-info",
         }
     }
 }

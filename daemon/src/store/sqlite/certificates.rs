@@ -10,14 +10,15 @@ use tracing::warn;
 use super::{
     jobs::{self, moment},
     lanes::{Result, Trouble},
-    records,
+    ledger, records,
 };
 use crate::{
     deployment,
     issuance::{STATE_VERSION, State},
+    schedule::Cause,
     secret::Secret,
-    store::{CertificateRow, Change, Issuance, Issued, Job, JobKind, Record, Wanted},
-    types::CertificateName,
+    store::{CertificateRow, Change, Issuance, Job, JobKind, Record, Wanted},
+    types::{CaName, CertificateName},
 };
 
 pub(super) fn adopt(
@@ -31,26 +32,50 @@ pub(super) fn adopt(
         .collect::<rusqlite::Result<_>>()?;
     for (name, wanted) in wanted {
         gone.remove(name.as_str());
-        let standing: Option<(String, bool, Option<String>)> = connection
-            .prepare_cached("SELECT wanted, configured, issued FROM certificate WHERE name = ?1")?
-            .query_row([name.as_str()], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))
-            .optional()?;
+        let standing = one_lenient(connection, name)?;
         let text = json(name, "certificate", wanted)?;
-        let due = match standing {
-            Some((before, true, _)) if before == text => continue,
+        let served = |row: &CertificateRow| {
+            let issued = row.issued.as_ref();
+            issued.is_some_and(|issued| wanted.is_served_by_issued(issued))
+        };
+        // a change that was under way and is taken back leaves nothing to do
+        let was_served = |row: &CertificateRow| {
+            let issued = row.issued.as_ref();
+            issued.is_some_and(|issued| row.wanted.is_served_by_issued(issued))
+        };
+        let (due, cause) = match &standing {
+            // neither does what has not been issued begin anew for a CA more
+            Some(row)
+                if row.configured
+                    && (served(row) && was_served(row)
+                        || row.issued.is_none() && wanted.is_served_by(&row.wanted, &wanted.cas[0])) =>
+            {
+                connection
+                    .prepare_cached("UPDATE certificate SET wanted = ?2 WHERE name = ?1")?
+                    .execute(params![name.as_str(), text])?;
+                continue;
+            }
             // it came back as it was when it left: its old plan still holds
-            Some((_, false, Some(issued))) => match serde_json::from_str::<Issued>(&issued) {
-                Ok(issued) if issued.wanted == *wanted => issued.renew_at,
-                _ => now,
-            },
-            _ => now,
+            Some(row) if served(row) => (row.renew_at().unwrap_or(now), Cause::Planned),
+            Some(row) if row.issued.is_some() => (now, Cause::Changed),
+            _ => (now, Cause::Planned),
         };
         connection
             .prepare_cached(
-                "INSERT INTO certificate (name, configured, wanted) VALUES (?1, 1, ?2) \
-                 ON CONFLICT DO UPDATE SET configured = 1, wanted = ?2, failures = 0, last_error = NULL",
+                "INSERT INTO certificate (name, configured, wanted, cause) VALUES (?1, 1, ?2, ?3) \
+                 ON CONFLICT DO UPDATE SET configured = 1, wanted = ?2, cause = ?3, failures = 0, \
+                 last_error = NULL, hold = NULL, troubles = NULL",
             )?
-            .execute(params![name.as_str(), text])?;
+            .execute(params![name.as_str(), text, cause.as_str()])?;
+        let info = standing.as_ref().and_then(|row| row.renewal_info.as_ref());
+        if let (Some(info), Some(issued)) = (info, standing.as_ref().and_then(|row| row.issued.as_ref())) {
+            put(
+                connection,
+                JobKind::RenewalInfo,
+                name.as_str(),
+                info.next_check(issued.not_after),
+            )?;
+        }
         let job = Job {
             kind: JobKind::Issue,
             subject: name.to_string(),
@@ -82,13 +107,36 @@ fn give_up(connection: &Connection, name: &CertificateName, now: Timestamp) -> R
         .prepare_cached("DELETE FROM issuance WHERE certificate = ?1")?
         .execute([name.as_str()])?;
     records::plan(connection, name, &[], now)?;
-    jobs::unschedule(connection, JobKind::Issue, name.as_str())?;
-    jobs::unschedule(connection, JobKind::Deploy, name.as_str())
+    for kind in [JobKind::Issue, JobKind::Deploy, JobKind::RenewalInfo] {
+        jobs::unschedule(connection, kind, name.as_str())?;
+    }
+    Ok(())
+}
+
+/// An operator, or a revocation, wants another certificate now.
+pub(super) fn ask(
+    connection: &Connection,
+    name: &CertificateName,
+    cause: Cause,
+    now: Timestamp,
+) -> Result<()> {
+    set_cause(connection, name, cause)?;
+    connection
+        .prepare_cached("UPDATE certificate SET hold = NULL WHERE name = ?1")?
+        .execute([name.as_str()])?;
+    put(connection, JobKind::Issue, name.as_str(), Some(now))
+}
+
+pub(super) fn set_cause(connection: &Connection, name: &CertificateName, cause: Cause) -> Result<()> {
+    connection
+        .prepare_cached("UPDATE certificate SET cause = ?2 WHERE name = ?1")?
+        .execute(params![name.as_str(), cause.as_str()])?;
+    Ok(())
 }
 
 const COLUMNS: &str = "name, configured, wanted, issued, failures, last_error, deployment, \
      (SELECT state ->> 'state' FROM issuance WHERE certificate = name), \
-     (SELECT due FROM job WHERE kind = 'issue' AND subject = name)";
+     (SELECT due FROM job WHERE kind = 'issue' AND subject = name), cause, hold, troubles, renewal_info";
 
 pub(super) fn all(connection: &Connection) -> Result<Vec<CertificateRow>> {
     let mut statement = connection.prepare_cached(&format!(
@@ -109,14 +157,33 @@ pub(super) fn one(connection: &Connection, name: &CertificateName) -> Result<Opt
     rows.next()?.map(read).transpose()
 }
 
+/// As [`one`]; a row whose wish cannot be read counts as none, because the configuration says it anew.
+fn one_lenient(connection: &Connection, name: &CertificateName) -> Result<Option<CertificateRow>> {
+    match one(connection, name) {
+        Err(Trouble::Damaged {
+            what,
+            subject,
+            reason,
+        }) => {
+            warn!(
+                cert = subject,
+                what, reason, "stored value cannot be read and is written anew"
+            );
+            Ok(None)
+        }
+        other => other,
+    }
+}
+
 pub(super) fn issuance(connection: &Connection, name: &CertificateName) -> Result<Option<Issuance>> {
-    let row: Option<(u32, String, String, Option<String>)> = connection
-        .prepare_cached("SELECT version, wanted, state, key FROM issuance WHERE certificate = ?1")?
+    type Row = (u32, String, String, Option<String>, Option<String>);
+    let row: Option<Row> = connection
+        .prepare_cached("SELECT version, wanted, state, key, ca FROM issuance WHERE certificate = ?1")?
         .query_row([name.as_str()], |row| {
-            Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?))
+            Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?, row.get(4)?))
         })
         .optional()?;
-    let Some((version, wanted, state, key)) = row else {
+    let Some((version, wanted, state, key, ca)) = row else {
         return Ok(None);
     };
     if version > STATE_VERSION {
@@ -128,6 +195,14 @@ pub(super) fn issuance(connection: &Connection, name: &CertificateName) -> Resul
     }
     Ok(Some(Issuance {
         wanted: parsed(name.as_str(), "issuance", &wanted)?,
+        ca: ca
+            .map(|ca| ca.parse())
+            .transpose()
+            .map_err(|error: crate::types::IdError| Trouble::Damaged {
+                what: "issuance",
+                subject: name.to_string(),
+                reason: error.to_string(),
+            })?,
         state: parsed(name.as_str(), "issuance", &state)?,
         key: key.map(Secret::new),
     }))
@@ -140,6 +215,11 @@ pub(super) fn apply(connection: &Connection, change: &Change) -> Result<Vec<Reco
         .prepare_cached("SELECT wanted, configured FROM certificate WHERE name = ?1")?
         .query_row([key], |row| Ok((row.get(0)?, row.get(1)?)))
         .optional()?;
+    ledger::charge(connection, &change.charges, change.now)?;
+    ledger::note(connection, name, &change.notes)?;
+    if let Some((ca, cause)) = &change.begun {
+        ledger::begin(connection, name, ca, *cause, change.now)?;
+    }
     match &change.issuance {
         None => {}
         Some(None) => {
@@ -147,7 +227,7 @@ pub(super) fn apply(connection: &Connection, change: &Change) -> Result<Vec<Reco
                 .prepare_cached("DELETE FROM issuance WHERE certificate = ?1")?
                 .execute([key])?;
         }
-        Some(Some((wanted, state))) => keep_issuance(connection, change, wanted, state)?,
+        Some(Some((wanted, ca, state))) => keep_issuance(connection, change, wanted, ca, state)?,
     }
     if let Some(plan) = &change.plan {
         records::plan(connection, name, plan, change.now)?;
@@ -169,6 +249,7 @@ pub(super) fn apply(connection: &Connection, change: &Change) -> Result<Vec<Reco
             .prepare_cached("UPDATE certificate SET failures = ?2, last_error = ?3 WHERE name = ?1")?
             .execute(params![key, failures, error])?;
     }
+    keep_plans(connection, change)?;
     if let Some((state, due)) = &change.deployment {
         keep_deployment(connection, name, state, *due)?;
     }
@@ -176,16 +257,22 @@ pub(super) fn apply(connection: &Connection, change: &Change) -> Result<Vec<Reco
         // the configuration may have changed under the work: what it asks for now is due now, and not at a moment
         // that was planned for what it asked for before
         let worked_for = match (&change.issuance, &change.issued) {
-            (Some(Some((wanted, _))), _) => Some(json(name, "issuance", wanted)?),
-            (_, Some(issued)) => Some(json(name, "certificate", &issued.wanted)?),
+            (Some(Some((wanted, ca, _))), _) => Some((wanted, Some(ca))),
+            (_, Some(issued)) => Some((&issued.wanted, issued.ca())),
             _ => None,
         };
         let changed = match (&standing, worked_for) {
-            (Some((wanted, _)), Some(worked_for)) => *wanted != worked_for,
+            (Some((wanted, _)), Some((worked_for, Some(ca)))) => {
+                let wanted: Wanted = parsed(key, "certificate", wanted)?;
+                !wanted.is_served_by(worked_for, ca)
+            }
             _ => false,
         };
         let due = if changed { Some(change.now) } else { due };
         put(connection, JobKind::Issue, key, due)?;
+        if changed {
+            set_cause(connection, name, Cause::Changed)?;
+        }
     }
     if let Some((_, false)) = standing {
         // it left the configuration under the work: nothing would take up again what is begun here
@@ -225,15 +312,57 @@ fn keep_deployment(
     put(connection, JobKind::Deploy, name.as_str(), due)
 }
 
-fn keep_issuance(connection: &Connection, change: &Change, wanted: &Wanted, state: &State) -> Result<()> {
+/// What a change says of the times to come.
+fn keep_plans(connection: &Connection, change: &Change) -> Result<()> {
+    let name = &change.certificate;
+    let set = |column: &str, value: Option<String>| {
+        connection
+            .prepare_cached(&format!("UPDATE certificate SET {column} = ?2 WHERE name = ?1"))?
+            .execute(params![name.as_str(), value])?;
+        Ok::<_, Trouble>(())
+    };
+    if let Some(info) = &change.renewal_info {
+        let text = info
+            .as_ref()
+            .map(|info| json(name, "renewal information", info))
+            .transpose()?;
+        set("renewal_info", text)?;
+        let next_check = info.as_ref().map(|info| info.next_check);
+        put(connection, JobKind::RenewalInfo, name.as_str(), next_check)?;
+    }
+    if let Some(hold) = &change.hold {
+        set(
+            "hold",
+            hold.as_ref().map(|hold| json(name, "hold", hold)).transpose()?,
+        )?;
+    }
+    if let Some(troubles) = &change.troubles {
+        let text = (!troubles.is_empty())
+            .then(|| json(name, "troubles", troubles))
+            .transpose()?;
+        set("troubles", text)?;
+    }
+    match change.cause {
+        Some(cause) => set_cause(connection, name, cause),
+        None => Ok(()),
+    }
+}
+
+fn keep_issuance(
+    connection: &Connection,
+    change: &Change,
+    wanted: &Wanted,
+    ca: &CaName,
+    state: &State,
+) -> Result<()> {
     let name = &change.certificate;
     // the key enters with its CSR and leaves with the order; between, no statement touches it
     let keeps_key = matches!(state, State::Finalizing { .. } | State::Issued { .. });
     connection
         .prepare_cached(
-            "INSERT INTO issuance (certificate, version, wanted, state, key, updated_at) \
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT DO UPDATE SET version = ?2, wanted = ?3, state = ?4, \
-             key = CASE WHEN ?7 THEN coalesce(?5, key) END, updated_at = ?6",
+            "INSERT INTO issuance (certificate, version, wanted, state, key, updated_at, ca) \
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?8) ON CONFLICT DO UPDATE SET version = ?2, wanted = ?3, \
+             state = ?4, key = CASE WHEN ?7 THEN coalesce(?5, key) END, updated_at = ?6, ca = ?8",
         )?
         .execute(params![
             name.as_str(),
@@ -243,11 +372,17 @@ fn keep_issuance(connection: &Connection, change: &Change, wanted: &Wanted, stat
             change.key.as_ref().map(Secret::expose),
             change.now.as_millisecond(),
             keeps_key,
+            ca.as_str(),
         ])?;
     Ok(())
 }
 
-fn put(connection: &Connection, kind: JobKind, subject: &str, due: Option<Timestamp>) -> Result<()> {
+pub(super) fn put(
+    connection: &Connection,
+    kind: JobKind,
+    subject: &str,
+    due: Option<Timestamp>,
+) -> Result<()> {
     match due {
         Some(due) => jobs::schedule(
             connection,
@@ -279,6 +414,12 @@ fn read(row: &Row<'_>) -> Result<CertificateRow> {
         }),
         issuance: row.get(7)?,
         next_attempt: row.get::<_, Option<i64>>(8)?.map(moment),
+        cause: ledger::cause_of(optional(9)?.as_deref()),
+        hold: optional(10)?.and_then(|text| lenient(&name, "hold", &text)),
+        troubles: optional(11)?
+            .and_then(|text| lenient(&name, "troubles with CAs", &text))
+            .unwrap_or_default(),
+        renewal_info: optional(12)?.and_then(|text| lenient(&name, "renewal information", &text)),
         name: named(name)?,
     })
 }
@@ -300,7 +441,7 @@ fn lenient<T: DeserializeOwned>(subject: &str, what: &'static str, text: &str) -
         .ok()
 }
 
-fn json<T: Serialize>(name: &CertificateName, what: &'static str, value: &T) -> Result<String> {
+pub(super) fn json<T: Serialize>(name: &CertificateName, what: &'static str, value: &T) -> Result<String> {
     serde_json::to_string(value).map_err(|error| damaged(name.as_str(), what, &error))
 }
 

@@ -7,7 +7,11 @@ use rusqlite::Connection;
 use crate::store::StoreError;
 
 /// One script per version; a script that shipped never changes.
-const SCRIPTS: [&str; 2] = [include_str!("0001.sql"), include_str!("0002.sql")];
+const SCRIPTS: [&str; 3] = [
+    include_str!("0001.sql"),
+    include_str!("0002.sql"),
+    include_str!("0003.sql"),
+];
 
 /// Brings the schema up to date, each version in a transaction of its own.
 pub(super) fn run(connection: &mut Connection, path: &Path) -> Result<(), StoreError> {

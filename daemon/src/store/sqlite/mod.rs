@@ -8,8 +8,10 @@ mod accounts;
 mod certificates;
 mod jobs;
 mod lanes;
+mod ledger;
 mod migrations;
 mod records;
+mod renewal_infos;
 #[cfg(test)]
 mod tests;
 
@@ -21,10 +23,11 @@ use rusqlite::Connection;
 
 use self::lanes::{Access, Lane};
 use super::{
-    Account, Answer, CertificateRow, Change, Due, Issuance, Job, JobKind, Record, RecordRemoval, Store,
-    StoreError, Wanted,
+    Account, Answer, Begun, CertificateRow, Change, Due, Issuance, Job, JobKind, Note, Record, RecordRemoval,
+    RenewalInfoHeard, Store, StoreError, Wanted,
 };
 use crate::deployment;
+use crate::schedule::Cause;
 use crate::types::{CaName, CertificateName, DnsName, InstanceName};
 
 /// SQLite in a file.
@@ -192,6 +195,32 @@ impl Store for Sqlite {
         self.writer
             .run(move |tx| jobs::unschedule(tx, kind, &subject))
             .boxed()
+    }
+
+    fn ask(&self, name: CertificateName, cause: Cause, now: Timestamp) -> Answer<'_, ()> {
+        self.writer
+            .run(move |tx| certificates::ask(tx, &name, cause, now))
+            .boxed()
+    }
+
+    fn begun(&self, name: CertificateName, ca: CaName, since: Timestamp) -> Answer<'_, Vec<Begun>> {
+        self.reader
+            .run(move |tx| ledger::begun(tx, &name, &ca, since))
+            .boxed()
+    }
+
+    fn budgets(&self, keys: Vec<String>) -> Answer<'_, Vec<Option<Timestamp>>> {
+        self.reader.run(move |tx| ledger::budgets(tx, &keys)).boxed()
+    }
+
+    fn renewal_infos(&self, heard: Vec<RenewalInfoHeard>, now: Timestamp) -> Answer<'_, ()> {
+        self.writer
+            .run(move |tx| renewal_infos::keep(tx, &heard, now))
+            .boxed()
+    }
+
+    fn notes(&self, name: CertificateName, most: usize) -> Answer<'_, Vec<Note>> {
+        self.reader.run(move |tx| ledger::notes(tx, &name, most)).boxed()
     }
 
     fn account(&self, ca: CaName, directory: String) -> Answer<'_, Option<Account>> {

@@ -1,11 +1,12 @@
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use super::*;
 use crate::{
     deployment,
     issuance::{Order, Round, State},
+    schedule::{Heard, RenewalInfo, Window},
     secret::Secret,
-    store::{Issued, LastError, NewRecord, RecordPhase},
+    store::{Charge, Hold, Issued, LastError, NewRecord, RecordPhase},
     types::FaultClass,
 };
 
@@ -16,9 +17,15 @@ fn at(seconds: i64) -> Timestamp {
 fn wanted(names: &[&str]) -> Wanted {
     Wanted {
         identifiers: names.iter().map(|name| name.parse().unwrap()).collect(),
-        ca: "ca".parse().unwrap(),
-        key_type: Default::default(),
+        cas: vec![ca()],
+        key_type: Some(Default::default()),
+        request: None,
+        profiles: Default::default(),
     }
+}
+
+fn ca() -> CaName {
+    "ca".parse().unwrap()
 }
 
 async fn due(store: &Sqlite, kind: JobKind, now: Timestamp, most: usize) -> Result<Vec<Job>, StoreError> {
@@ -35,6 +42,7 @@ fn order() -> Order {
         finalize: "https://ca.test/f/1".parse().unwrap(),
         authorizations: Vec::new(),
         expires: None,
+        exempt: false,
     }
 }
 
@@ -117,7 +125,7 @@ async fn state_key_and_journal_survive_together() {
         csr: vec![1, 2],
     };
     let mut change = Change::of(name("a"), at(1));
-    change.issuance = Some(Some((wanted(&["a.test"]), state.clone())));
+    change.issuance = Some(Some((wanted(&["a.test"]), ca(), state.clone())));
     change.key = Some(Secret::new("PEM".into()));
     change.plan = Some(vec![record("one"), record("two")]);
     bench.store().apply(change).await.unwrap();
@@ -141,12 +149,13 @@ async fn the_key_leaves_the_database_with_its_order() {
         order: order(),
         csr: vec![],
     };
-    change.issuance = Some(Some((wanted(&["a.test"]), finalizing)));
+    change.issuance = Some(Some((wanted(&["a.test"]), ca(), finalizing)));
     change.key = Some(Secret::new("PEM".into()));
     store.apply(change).await.unwrap();
     let mut change = Change::of(name("a"), at(2));
     change.issuance = Some(Some((
         wanted(&["a.test"]),
+        ca(),
         State::Issued {
             order: order(),
             chain: "c".into(),
@@ -155,7 +164,7 @@ async fn the_key_leaves_the_database_with_its_order() {
     store.apply(change).await.unwrap();
     assert!(store.issuance(name("a")).await.unwrap().unwrap().key.is_some());
     let mut change = Change::of(name("a"), at(3));
-    change.issuance = Some(Some((wanted(&["a.test"]), State::Due)));
+    change.issuance = Some(Some((wanted(&["a.test"]), ca(), State::Due)));
     store.apply(change).await.unwrap();
     assert!(store.issuance(name("a")).await.unwrap().unwrap().key.is_none());
 }
@@ -299,7 +308,7 @@ async fn the_order_that_waits_longest_is_called_when_a_record_is_gone() {
     ] {
         let mut change = Change::of(name(certificate), at(1));
         change.plan = Some(vec![record(certificate)]);
-        change.issuance = Some(Some((wanted(&["a.test"]), state)));
+        change.issuance = Some(Some((wanted(&["a.test"]), ca(), state)));
         change.next_attempt = Some(Some(at(due)));
         let rows = store.apply(change).await.unwrap();
         if certificate == "holder" {
@@ -345,7 +354,11 @@ async fn what_left_the_configuration_gives_its_records_up() {
         .unwrap();
     let mut change = Change::of(name("a"), at(1));
     change.plan = Some(vec![record("one")]);
-    change.issuance = Some(Some((wanted(&["a.test"]), State::Ordered { order: order() })));
+    change.issuance = Some(Some((
+        wanted(&["a.test"]),
+        ca(),
+        State::Ordered { order: order() },
+    )));
     store.apply(change).await.unwrap();
     store.adopt(vec![], at(2)).await.unwrap();
     assert!(store.certificates().await.unwrap().is_empty());
@@ -367,7 +380,7 @@ async fn work_on_what_left_the_configuration_leaves_nothing_behind() {
     // its worker goes on for a moment
     let mut change = Change::of(name("a"), at(2));
     change.plan = Some(vec![record("one")]);
-    change.issuance = Some(Some((wanted(&["a.test"]), presented())));
+    change.issuance = Some(Some((wanted(&["a.test"]), ca(), presented())));
     change.next_attempt = Some(Some(at(3)));
     let rows = store.apply(change).await.unwrap();
     assert!(
@@ -419,6 +432,10 @@ fn issued_for(wanted: Wanted) -> Issued {
         not_after: at(9000),
         generation: 1,
         renew_at: at(6000),
+        ca: Some(ca()),
+        account: None,
+        cert_id: Some("aa.bb".into()),
+        revoked: false,
     }
 }
 
@@ -519,7 +536,7 @@ async fn one_failing_piece_of_work_takes_nothing_of_its_batch_with_it() {
     });
     // no such certificate: the foreign key refuses
     let mut change = Change::of(name("nobody"), at(1));
-    change.issuance = Some(Some((wanted(&["a.test"]), State::Due)));
+    change.issuance = Some(Some((wanted(&["a.test"]), ca(), State::Due)));
     let (bad, good) = tokio::join!(store.apply(change), futures_util::future::join_all(good));
     assert!(bad.is_err());
     assert!(good.iter().all(Result::is_ok));
@@ -598,7 +615,7 @@ async fn an_issuance_of_an_older_version_is_read_and_one_of_a_newer_is_refused()
     let a = vec![(name("a"), wanted(&["a.test"]))];
     bench.store().adopt(a, at(0)).await.unwrap();
     let mut change = Change::of(name("a"), at(1));
-    change.issuance = Some(Some((wanted(&["a.test"]), State::Due)));
+    change.issuance = Some(Some((wanted(&["a.test"]), ca(), State::Due)));
     bench.store().apply(change).await.unwrap();
     let answered = include_str!("../../issuance/golden/v1.jsonl")
         .lines()
@@ -620,7 +637,7 @@ async fn an_issuance_of_an_older_version_is_read_and_one_of_a_newer_is_refused()
             Ok(issuance) => assert_eq!((version, issuance.unwrap().state.as_str()), (1, "answered")),
             Err(error) => {
                 let text =
-                    "the stored issuance of `a` cannot be read: it has version 99, this dns01d knows up to 2";
+                    "the stored issuance of `a` cannot be read: it has version 99, this dns01d knows up to 3";
                 assert_eq!((version, error.to_string().as_str()), (99, text));
             }
         }
@@ -646,4 +663,172 @@ async fn changes_that_queue_up_share_a_flush() {
         due(store, JobKind::Issue, at(1000), 1000).await.unwrap().len(),
         200
     );
+}
+
+fn heard(renew_at: i64) -> RenewalInfoHeard {
+    let window = Window {
+        start: at(renew_at),
+        end: at(renew_at + 100),
+    };
+    let heard = Heard::Window {
+        window,
+        explanation_url: None,
+        retry_after: Some(std::time::Duration::from_secs(3600)),
+    };
+    let info = RenewalInfo::new("aa.bb".into(), at(10)).heard(heard, at(9000), at(10), 0);
+    RenewalInfoHeard {
+        certificate: name("a"),
+        next_check: info.next_check(at(9000)),
+        info,
+        cause: None,
+        note: None,
+    }
+}
+
+/// A certificate `a` that stands on disk and is to be renewed at 6000.
+async fn issued_bench() -> Bench {
+    let bench = Bench::new();
+    bench
+        .store()
+        .adopt(vec![(name("a"), wanted(&["a.test"]))], at(0))
+        .await
+        .unwrap();
+    let mut change = Change::of(name("a"), at(1));
+    change.issued = Some(issued_for(wanted(&["a.test"])));
+    change.next_attempt = Some(Some(at(6000)));
+    bench.store().apply(change).await.unwrap();
+    bench
+}
+
+async fn row(store: &Sqlite) -> CertificateRow {
+    store.certificate(name("a")).await.unwrap().unwrap()
+}
+
+#[tokio::test]
+async fn what_the_ca_suggests_moves_the_renewal_and_plans_the_next_look() {
+    let bench = issued_bench().await;
+    let store = bench.store();
+    store.renewal_infos(vec![heard(3000)], at(10)).await.unwrap();
+    let row = row(store).await;
+    assert_eq!(
+        (row.renew_at(), row.next_attempt),
+        (Some(at(3000)), Some(at(3000)))
+    );
+    let looks = due(store, JobKind::RenewalInfo, at(5000), 9).await.unwrap();
+    assert_eq!(looks[0].due, at(3610));
+}
+
+#[tokio::test]
+async fn what_is_said_of_a_replaced_certificate_is_not_kept() {
+    let bench = issued_bench().await;
+    let store = bench.store();
+    let mut old = heard(3000);
+    old.info.cert_id = "aa.cc".into();
+    store.renewal_infos(vec![old], at(10)).await.unwrap();
+    let row = row(store).await;
+    assert_eq!(
+        (row.renewal_info.as_ref(), row.next_attempt),
+        (None, Some(at(6000)))
+    );
+}
+
+#[tokio::test]
+async fn a_suggestion_jumps_no_back_off_and_no_hold() {
+    let bench = issued_bench().await;
+    let store = bench.store();
+    let hold = Hold {
+        until: at(7000),
+        because: "enough".into(),
+    };
+    for step in [0, 1] {
+        let mut change = Change::of(name("a"), at(2));
+        change.next_attempt = Some(Some(at(7000)));
+        change.failure = Some((step, None));
+        change.hold = Some((step == 0).then(|| hold.clone()));
+        store.apply(change).await.unwrap();
+        store.renewal_infos(vec![heard(3000)], at(10)).await.unwrap();
+        let row = row(store).await;
+        assert_eq!(row.renew_at(), Some(at(3000)), "it is known");
+        assert_eq!(row.next_attempt, Some(at(7000)), "and waits");
+    }
+    store.ask(name("a"), Cause::Operator, at(20)).await.unwrap();
+    let row = row(store).await;
+    assert_eq!(
+        (row.next_attempt, row.cause, row.hold),
+        (Some(at(20)), Cause::Operator, None)
+    );
+}
+
+#[tokio::test]
+async fn what_was_spent_outlives_the_process() {
+    let mut bench = issued_bench().await;
+    let mut change = Change::of(name("a"), at(100));
+    let charge = |key: &str, seconds| Charge {
+        key: key.into(),
+        interval: SignedDuration::from_secs(seconds),
+    };
+    change.charges = vec![charge("orders", 36), charge("orders", 36), charge("set", 7)];
+    change.begun = Some((ca(), Cause::Operator));
+    change.notes = vec![Note {
+        at: at(100),
+        kind: "issued".into(),
+        text: "x".into(),
+    }];
+    bench.store().apply(change).await.unwrap();
+    bench.store = None;
+    bench.reopen();
+    let store = bench.store();
+    let keys = ["orders", "set", "other"].map(String::from).into();
+    let full_at = store.budgets(keys).await.unwrap();
+    assert_eq!(full_at, [Some(at(172)), Some(at(107)), None]);
+    let begun = store.begun(name("a"), ca(), at(100)).await.unwrap();
+    let expected = Begun {
+        at: at(100),
+        cause: Cause::Operator,
+    };
+    assert_eq!(begun, [expected]);
+    assert!(store.begun(name("a"), ca(), at(101)).await.unwrap().is_empty());
+    assert_eq!(store.notes(name("a"), 9).await.unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn notes_are_kept_up_to_a_number() {
+    let bench = issued_bench().await;
+    let store = bench.store();
+    for n in 0..250 {
+        let mut change = Change::of(name("a"), at(n));
+        change.notes = vec![Note {
+            at: at(n),
+            kind: "x".into(),
+            text: n.to_string(),
+        }];
+        store.apply(change).await.unwrap();
+    }
+    let notes = store.notes(name("a"), 1000).await.unwrap();
+    assert_eq!((notes.len(), notes[0].text.as_str()), (200, "249"));
+}
+
+#[tokio::test]
+async fn a_ca_more_asks_for_no_certificate_and_a_change_that_is_taken_back_leaves_its_plan() {
+    let bench = issued_bench().await;
+    let store = bench.store();
+    let more = Wanted {
+        cas: vec!["other".parse().unwrap(), ca()],
+        ..wanted(&["a.test"])
+    };
+    store.adopt(vec![(name("a"), more)], at(20)).await.unwrap();
+    assert_eq!(row(store).await.next_attempt, Some(at(6000)));
+
+    let names = wanted(&["a.test", "b.test"]);
+    store.adopt(vec![(name("a"), names)], at(30)).await.unwrap();
+    let changed = row(store).await;
+    assert_eq!(
+        (changed.next_attempt, changed.cause),
+        (Some(at(30)), Cause::Changed)
+    );
+
+    let back = vec![(name("a"), wanted(&["a.test"]))];
+    store.adopt(back, at(40)).await.unwrap();
+    let back = row(store).await;
+    assert_eq!((back.next_attempt, back.cause), (Some(at(6000)), Cause::Planned));
 }

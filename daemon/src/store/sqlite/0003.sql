@@ -1,0 +1,33 @@
+ALTER TABLE certificate ADD COLUMN renewal_info TEXT;  -- schedule::RenewalInfo
+ALTER TABLE certificate ADD COLUMN cause TEXT;         -- schedule::Cause
+ALTER TABLE certificate ADD COLUMN hold TEXT;          -- Hold
+ALTER TABLE certificate ADD COLUMN troubles TEXT;      -- schedule::CaTroubles
+
+-- Who is asked; NULL in rows of before: the first CA of `wanted`.
+ALTER TABLE issuance ADD COLUMN ca TEXT;
+
+-- Counters of CAs. A row says when its counter is full again; one that is past may go.
+CREATE TABLE budget (
+    key     TEXT PRIMARY KEY,
+    full_at INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
+-- Issuances of a day and more, for the breaker. No row goes with its certificate: one that is removed from the
+-- configuration and comes back has not been issued less often.
+CREATE TABLE begun (
+    certificate TEXT NOT NULL,
+    ca          TEXT NOT NULL,
+    at          INTEGER NOT NULL,
+    cause       TEXT NOT NULL
+) STRICT;
+CREATE INDEX begun_certificate ON begun(certificate, at);
+
+-- What happened to a certificate, for people.
+CREATE TABLE note (
+    id          INTEGER PRIMARY KEY AUTOINCREMENT,
+    certificate TEXT NOT NULL,
+    at          INTEGER NOT NULL,
+    kind        TEXT NOT NULL,
+    text        TEXT NOT NULL
+) STRICT;
+CREATE INDEX note_certificate ON note(certificate, id);
