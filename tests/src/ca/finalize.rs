@@ -9,8 +9,8 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use openssl::pkey::{PKey, Public};
 use serde::Deserialize;
 
+use super::authority::Leaf;
 use super::csr::Csr;
-use super::issuer::Leaf;
 use super::knobs::NameStage;
 use super::order::{answer, owned};
 use super::post::Post;

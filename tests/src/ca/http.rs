@@ -29,7 +29,7 @@ use super::ledger::RequestSeen;
 use super::problem::Problem;
 use super::{
     Ca, CaError, ServerIdentity, Site, account, authorization, certificate, challenge, directory, finalize,
-    key_change, order, revocation,
+    key_change, new_order, order, revocation,
 };
 use crate::clock;
 
@@ -47,7 +47,7 @@ fn router(site: Site) -> Router {
         .route("/account/{id}", post(account::account))
         .route("/orders/{id}", post(account::orders))
         .route("/key-change", post(key_change::key_change))
-        .route("/new-order", post(order::new_order))
+        .route("/new-order", post(new_order::new_order))
         .route("/order/{id}", post(order::order))
         .route("/authz/{id}", post(authorization::authorization))
         .route("/challenge/{id}/{index}", post(challenge::challenge))

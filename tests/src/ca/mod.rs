@@ -4,6 +4,7 @@
 //! through [`AcmeCa`]'s methods.
 
 mod account;
+mod authority;
 mod authorization;
 mod certificate;
 mod challenge;
@@ -21,6 +22,7 @@ mod jws;
 mod key_change;
 mod knobs;
 mod ledger;
+mod new_order;
 mod nonce;
 mod order;
 mod post;

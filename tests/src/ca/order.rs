@@ -1,83 +1,17 @@
-//! Orders (RFC 8555 sections 7.1.3, 7.4).
-
-use std::collections::BTreeSet;
+//! Orders (RFC 8555 section 7.1.3).
 
 use axum::Json;
 use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Response};
-use base64::Engine;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use hyper::{HeaderMap, StatusCode, header};
+use hyper::{HeaderMap, header};
 use jiff::Timestamp;
-use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::Site;
-use super::identifier::objection;
-use super::knobs::CaKnobs;
 use super::post::Post;
 use super::problem::{Problem, ProblemType};
-use super::state::{
-    Authorization, AuthorizationStatus, Challenge, Method, Order, OrderStatus, Outcome, Progress,
-    State as CaState,
-};
+use super::state::{Order, Progress, State as CaState};
 use crate::clock;
-
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct NewOrder {
-    identifiers: Vec<Identifier>,
-    not_before: Option<Timestamp>,
-    not_after: Option<Timestamp>,
-}
-
-#[derive(Debug, Deserialize)]
-struct Identifier {
-    #[serde(rename = "type")]
-    kind: String,
-    value: String,
-}
-
-pub(super) async fn new_order(State(site): State<Site>, post: Post) -> Result<Response, Problem> {
-    let account = post.account()?;
-    let wish: NewOrder = post.json()?;
-    let knobs = site.ca.knobs.current();
-    let names = checked_names(&wish, &knobs)?;
-    let now = clock::now();
-
-    let mut state = site.ca.state.lock();
-    if knobs.reuse_orders
-        && let Some(id) = same_open_order(&state, account, &names, now)
-    {
-        return Ok(created(&site, &state, id, now));
-    }
-    let expires = now + knobs.order_lifetime;
-    let mut authorizations = Vec::new();
-    for name in &names {
-        let reusable = if knobs.reuse_authorizations {
-            valid_authorization(&state, account, name, now)
-        } else {
-            None
-        };
-        let id = match reusable {
-            Some(id) => id,
-            None => add_authorization(&mut state, account, name, expires)?,
-        };
-        authorizations.push(id);
-    }
-    let id = state.next_id();
-    let order = Order {
-        account,
-        names,
-        authorizations,
-        expires,
-        not_before: wish.not_before,
-        not_after: wish.not_after,
-        progress: Progress::Open,
-    };
-    state.orders.insert(id, order);
-    Ok(created(&site, &state, id, now))
-}
 
 pub(super) async fn order(
     State(site): State<Site>,
@@ -125,10 +59,6 @@ pub(super) fn answer(site: &Site, state: &CaState, id: u64, now: Timestamp) -> R
     (headers, Json(object(site, state, id, now))).into_response()
 }
 
-fn created(site: &Site, state: &CaState, id: u64, now: Timestamp) -> Response {
-    (StatusCode::CREATED, answer(site, state, id, now)).into_response()
-}
-
 fn object(site: &Site, state: &CaState, id: u64, now: Timestamp) -> Value {
     let Some(order) = state.orders.get(&id) else {
         return Value::Null;
@@ -164,108 +94,4 @@ fn object(site: &Site, state: &CaState, id: u64, now: Timestamp) -> Value {
         Progress::Open | Progress::Processing => {}
     }
     object
-}
-
-fn checked_names(wish: &NewOrder, knobs: &CaKnobs) -> Result<BTreeSet<String>, Problem> {
-    if let Some(other) = wish
-        .identifiers
-        .iter()
-        .find(|identifier| identifier.kind != "dns")
-    {
-        let detail = format!("identifiers of type `{}` are not taken", other.kind);
-        return Err(Problem::new(ProblemType::UnsupportedIdentifier, detail));
-    }
-    let names: BTreeSet<String> = wish
-        .identifiers
-        .iter()
-        .map(|identifier| identifier.value.clone())
-        .collect();
-    if names.is_empty() || names.len() > knobs.max_names {
-        return Err(Problem::malformed(format!(
-            "an order has 1 to {} names, not {}",
-            knobs.max_names,
-            names.len()
-        )));
-    }
-    if let (Some(not_before), Some(not_after)) = (wish.not_before, wish.not_after)
-        && not_after <= not_before
-    {
-        return Err(Problem::malformed("notAfter is not after notBefore"));
-    }
-    let mut objections: Vec<_> = names.iter().filter_map(|name| objection(name, knobs)).collect();
-    let Some(first) = objections.first() else {
-        return Ok(names);
-    };
-    let kind = first.kind;
-    if names.len() == 1 {
-        return Err(Problem::new(kind, format!("{}: {}", first.name, first.detail)));
-    }
-    let list: Vec<&str> = objections
-        .iter()
-        .map(|objection| objection.name.as_str())
-        .collect();
-    let mut problem = Problem::new(kind, format!("some names are refused: {}", list.join(", ")));
-    problem.subproblems.append(&mut objections);
-    Err(problem)
-}
-
-fn same_open_order(state: &CaState, account: u64, names: &BTreeSet<String>, now: Timestamp) -> Option<u64> {
-    let is_open = |order: &Order| {
-        matches!(
-            state.order_status(order, now),
-            OrderStatus::Pending | OrderStatus::Ready
-        )
-    };
-    let mut found = state
-        .orders
-        .iter()
-        .filter(|(_, order)| order.account == account && order.names == *names);
-    found.find(|(_, order)| is_open(order)).map(|(id, _)| *id)
-}
-
-fn valid_authorization(state: &CaState, account: u64, name: &str, now: Timestamp) -> Option<u64> {
-    let (base, wildcard) = split(name);
-    let fits = |authz: &Authorization| {
-        authz.account == account
-            && authz.name == base
-            && authz.wildcard == wildcard
-            && authz.status(now) == AuthorizationStatus::Valid
-    };
-    state
-        .authorizations
-        .iter()
-        .find(|(_, authz)| fits(authz))
-        .map(|(id, _)| *id)
-}
-
-fn add_authorization(
-    state: &mut CaState,
-    account: u64,
-    name: &str,
-    expires: Timestamp,
-) -> Result<u64, Problem> {
-    let (base, wildcard) = split(name);
-    // section 11.3: 128 bits of entropy
-    let mut token = [0; 32];
-    openssl::rand::rand_bytes(&mut token)?;
-    let challenge = Challenge {
-        method: Method::Dns01,
-        token: URL_SAFE_NO_PAD.encode(token),
-        outcome: Outcome::Pending,
-    };
-    let authorization = Authorization {
-        account,
-        name: base.to_owned(),
-        wildcard,
-        expires,
-        deactivated: false,
-        challenges: vec![challenge],
-    };
-    let id = state.next_id();
-    state.authorizations.insert(id, authorization);
-    Ok(id)
-}
-
-fn split(name: &str) -> (&str, bool) {
-    name.strip_prefix("*.").map_or((name, false), |base| (base, true))
 }

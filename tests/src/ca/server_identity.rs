@@ -6,7 +6,7 @@ use openssl::error::ErrorStack;
 use openssl::pkey::PKey;
 use openssl::x509::X509Ref;
 
-use super::issuer::{Authority, Leaf, p256};
+use super::authority::{Authority, Leaf, p256};
 use crate::clock;
 
 /// Longer than any test, short enough for every client's rules.
