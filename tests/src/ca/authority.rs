@@ -20,6 +20,9 @@ use crate::clock;
 /// Lifetime of roots and intermediates in seconds: longer than any test.
 const AUTHORITY_LIFETIME: i64 = 10 * 365 * 86400;
 
+/// How old roots and intermediates look, in seconds: leaves may be back-dated, and the CA's clock be wrong.
+const AUTHORITY_AGE: i64 = 400 * 86400;
+
 /// RFC 5280 section 4.1.2.2 allows 20 bytes; the Baseline Requirements want 8 random ones.
 const SERIAL_BYTES: usize = 16;
 
@@ -129,8 +132,7 @@ fn authority_builder(subject: &X509Name, key: &PKeyRef<Private>) -> Result<X509B
     builder.set_version(2)?;
     builder.set_serial_number(&*serial(false)?)?;
     builder.set_subject_name(subject)?;
-    // a day back, because `backdate` may ask for leaves of the past
-    builder.set_not_before(&*Asn1Time::from_unix(now - 86400)?)?;
+    builder.set_not_before(&*Asn1Time::from_unix(now - AUTHORITY_AGE)?)?;
     builder.set_not_after(&*Asn1Time::from_unix(now + AUTHORITY_LIFETIME)?)?;
     builder.set_pubkey(key)?;
     Ok(builder)

@@ -12,7 +12,6 @@ use super::challenge;
 use super::post::Post;
 use super::problem::{Problem, ProblemType};
 use super::state::{Authorization, Outcome};
-use crate::clock;
 
 #[derive(Debug, Deserialize)]
 struct Update {
@@ -52,7 +51,7 @@ pub(super) async fn authorization(
         .knobs
         .current()
         .authorization_retry_after
-        .header()
+        .header(site.ca.now())
         .map(|v| v.parse())
         && is_validating
     {
@@ -67,7 +66,7 @@ fn object(site: &Site, id: u64, authorization: &Authorization) -> Value {
         .collect();
     let mut object = json!({
         "identifier": { "type": "dns", "value": authorization.name },
-        "status": authorization.status(clock::now()).as_str(),
+        "status": authorization.status(site.ca.now()).as_str(),
         "expires": authorization.expires,
         "challenges": challenges,
     });

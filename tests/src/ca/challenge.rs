@@ -17,7 +17,6 @@ use super::post::Post;
 use super::problem::{Problem, ProblemType};
 use super::state::{Authorization, AuthorizationStatus, Method, Outcome};
 use super::{Ca, Site};
-use crate::clock;
 
 pub(super) async fn challenge(
     State(site): State<Site>,
@@ -46,7 +45,7 @@ pub(super) async fn challenge(
             "the challenge is another account's",
         ));
     }
-    let is_pending = authorization.status(clock::now()) == AuthorizationStatus::Pending;
+    let is_pending = authorization.status(site.ca.now()) == AuthorizationStatus::Pending;
     let name = authorization.name.clone();
     let challenge = authorization
         .challenges
@@ -68,7 +67,7 @@ pub(super) async fn challenge(
     }
     if let Some(Ok(value)) = knobs
         .authorization_retry_after
-        .header()
+        .header(site.ca.now())
         .map(|value| value.parse())
     {
         headers.insert(header::RETRY_AFTER, value);
@@ -118,7 +117,7 @@ async fn validate(ca: Arc<Ca>, id: u64, index: usize, name: String, expected: St
         Some(problem) => Err(Problem::new(problem.problem, problem.detail.clone())),
         None => look(&ca, &name, &expected).await,
     };
-    let now = clock::now();
+    let now = ca.now();
     let failure = verdict.as_ref().err().map(|problem| problem.detail.clone());
     let mut state = ca.state.lock();
     state.ledger.validation(ValidationSeen {

@@ -7,6 +7,7 @@ use axum::body::{Body, Bytes};
 use axum::response::{IntoResponse, Response};
 use futures_util::stream::{self, StreamExt};
 use hyper::{StatusCode, header};
+use jiff::Timestamp;
 
 use super::dice::Dice;
 use super::endpoint::Endpoint;
@@ -60,7 +61,7 @@ pub(super) fn plan(knobs: &mut CaKnobs, dice: &mut Dice, endpoint: Endpoint) -> 
 }
 
 /// The answer that a fault gives instead of `answer`.
-pub(super) async fn spoil(fault: Fault, answer: Response) -> Response {
+pub(super) async fn spoil(fault: Fault, answer: Response, now: Timestamp) -> Response {
     match fault {
         Fault::Delay(_) => answer,
         Fault::Status(status) => {
@@ -69,12 +70,12 @@ pub(super) async fn spoil(fault: Fault, answer: Response) -> Response {
         }
         Fault::RateLimited(retry_after) => {
             let problem = Problem::new(ProblemType::RateLimited, "too many requests of this kind");
-            problem.with_retry_after(retry_after).into_response()
+            problem.with_retry_after(retry_after, now).into_response()
         }
         Fault::Unavailable(retry_after) => {
             let problem = Problem::new(ProblemType::RateLimited, "Service busy; retry later.");
             let problem = problem.with_status(StatusCode::SERVICE_UNAVAILABLE);
-            problem.with_retry_after(retry_after).into_response()
+            problem.with_retry_after(retry_after, now).into_response()
         }
         Fault::InternalError => {
             Problem::new(ProblemType::ServerInternal, "the lab was told to fail").into_response()

@@ -17,7 +17,6 @@ use super::post::Post;
 use super::problem::{Problem, ProblemType};
 use super::state::{Certificate, OrderStatus, Progress, State as CaState};
 use super::{Ca, Site};
-use crate::clock;
 
 #[derive(Debug, Deserialize)]
 struct Finalize {
@@ -37,7 +36,7 @@ pub(super) async fn finalize(
     let knobs = site.ca.knobs.current();
     let mut state = site.ca.state.lock();
     let order = owned(&state, id, account)?;
-    match state.order_status(order, clock::now()) {
+    match state.order_status(order, site.ca.now()) {
         OrderStatus::Ready => {}
         // "MUST return a 403 (Forbidden) error with a problem document of type orderNotReady"
         status => {
@@ -77,7 +76,7 @@ pub(super) async fn finalize(
             });
         }
     }
-    Ok(answer(&site, &state, id, clock::now()))
+    Ok(answer(&site, &state, id, site.ca.now()))
 }
 
 fn issue_or_fail(ca: &Arc<Ca>, id: u64, key: &PKey<Public>) {
@@ -96,7 +95,7 @@ fn set_progress(state: &mut CaState, id: u64, progress: Progress) {
 fn issue(ca: &Ca, state: &mut CaState, id: u64, key: &PKey<Public>) -> Result<(), Problem> {
     let knobs = ca.knobs.current();
     let order = state.orders.get(&id).ok_or_else(|| Problem::not_found("order"))?;
-    let not_before = order.not_before.unwrap_or_else(|| clock::now() - knobs.backdate);
+    let not_before = order.not_before.unwrap_or_else(|| ca.now() - knobs.backdate);
     let not_after = order.not_after.unwrap_or_else(|| not_before + knobs.lifetime);
     let names: Vec<String> = order.names.iter().cloned().collect();
     let leaf = ca.issuer.leaf(

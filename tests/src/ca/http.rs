@@ -27,11 +27,11 @@ use super::endpoint::Endpoint;
 use super::faults::{self, Reset};
 use super::ledger::RequestSeen;
 use super::problem::Problem;
+use super::retry_after::http_date;
 use super::{
     Ca, CaError, ServerIdentity, Site, account, authorization, certificate, challenge, directory, finalize,
     key_change, new_order, order, revocation,
 };
-use crate::clock;
 
 /// For a client that connects and says nothing.
 const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
@@ -76,11 +76,13 @@ async fn around(State(site): State<Site>, request: Request, next: Next) -> Respo
         .update(|knobs| faults::plan(knobs, &mut site.ca.dice.lock(), endpoint));
     tokio::time::sleep(plan.delay).await;
     let answer = match plan.before {
-        Some(fault) => faults::spoil(fault, Problem::malformed("spoilt").into_response()).await,
+        Some(fault) => {
+            faults::spoil(fault, Problem::malformed("spoilt").into_response(), site.ca.now()).await
+        }
         None => next.run(request).await,
     };
     let mut answer = match plan.after {
-        Some(fault) if plan.before.is_none() => faults::spoil(fault, answer).await,
+        Some(fault) if plan.before.is_none() => faults::spoil(fault, answer, site.ca.now()).await,
         _ => answer,
     };
     // section 6.5: with every answer to a POST, and to newNonce
@@ -93,6 +95,10 @@ async fn around(State(site): State<Site>, request: Request, next: Next) -> Respo
     answer
         .headers_mut()
         .insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    // hyper sets none where there is one
+    if let Some(Ok(date)) = http_date(site.ca.now()).map(HeaderValue::try_from) {
+        answer.headers_mut().insert(header::DATE, date);
+    }
     // section 7.1: "a link relation header field to the directory" with everything but the directory
     if endpoint != Endpoint::Directory
         && let Ok(index) = HeaderValue::try_from(format!("<{}>;rel=\"index\"", site.url("/directory")))
@@ -102,7 +108,7 @@ async fn around(State(site): State<Site>, request: Request, next: Next) -> Respo
     let status = answer.status().as_u16();
     tracing::debug!(?endpoint, path, status, "request answered");
     let seen = RequestSeen {
-        at: clock::now(),
+        at: site.ca.now(),
         endpoint,
         path,
         status,

@@ -55,6 +55,9 @@ pub struct CaKnobs {
     pub external_account_required: bool,
     /// Most names in an order.
     pub max_names: usize,
+    /// Seconds that the CA's clock is ahead of the true one, at most a year either way: dates in answers and
+    /// certificates, expiry, and what the ledger says. Waits keep their length.
+    pub clock_offset: i64,
 }
 
 impl Default for CaKnobs {
@@ -75,6 +78,7 @@ impl Default for CaKnobs {
             authorization_retry_after: RetryAfter::Absent,
             external_account_required: false,
             max_names: 100,
+            clock_offset: 0,
         }
     }
 }

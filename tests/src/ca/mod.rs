@@ -8,6 +8,7 @@ mod authority;
 mod authorization;
 mod certificate;
 mod challenge;
+mod control;
 mod csr;
 mod dice;
 mod directory;
@@ -46,6 +47,7 @@ use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 
+use jiff::{SignedDuration, Timestamp};
 use openssl::error::ErrorStack;
 use parking_lot::Mutex;
 use tokio_util::sync::{CancellationToken, DropGuard};
@@ -118,6 +120,11 @@ struct Ca {
 }
 
 impl Ca {
+    /// The CA's own time of day.
+    fn now(&self) -> Timestamp {
+        clock::now() + SignedDuration::from_secs(self.knobs.update(|knobs| knobs.clock_offset))
+    }
+
     /// Runs work of the CA until it is done or the CA is dropped.
     fn spawn(&self, work: impl Future<Output = ()> + Send + 'static) {
         let stop = self.stop.clone();
@@ -272,14 +279,6 @@ impl AcmeCa {
     /// What validations found, oldest first.
     pub fn validations(&self) -> Vec<ValidationSeen> {
         self.ledger(Ledger::validations)
-    }
-
-    /// Makes every authorization expire now, so that the next order needs challenges again.
-    pub fn expire_authorizations(&self) {
-        let now = clock::now();
-        for authorization in self.ca.state.lock().authorizations.values_mut() {
-            authorization.expires = now;
-        }
     }
 
     fn ledger<T>(&self, read: impl FnOnce(&Ledger) -> T) -> T {

@@ -20,7 +20,6 @@ use super::state::{
     Authorization, AuthorizationStatus, Challenge, Method, Order, OrderStatus, Outcome, Progress,
     State as CaState,
 };
-use crate::clock;
 
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -42,7 +41,7 @@ pub(super) async fn new_order(State(site): State<Site>, post: Post) -> Result<Re
     let wish: NewOrder = post.json()?;
     let knobs = site.ca.knobs.current();
     let names = checked_names(&wish, &knobs)?;
-    let now = clock::now();
+    let now = site.ca.now();
 
     let mut state = site.ca.state.lock();
     if knobs.reuse_orders

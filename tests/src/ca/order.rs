@@ -11,7 +11,6 @@ use super::Site;
 use super::post::Post;
 use super::problem::{Problem, ProblemType};
 use super::state::{Order, Progress, State as CaState};
-use crate::clock;
 
 pub(super) async fn order(
     State(site): State<Site>,
@@ -22,7 +21,7 @@ pub(super) async fn order(
     let account = post.account()?;
     let state = site.ca.state.lock();
     owned(&state, id, account)?;
-    Ok(answer(&site, &state, id, clock::now()))
+    Ok(answer(&site, &state, id, site.ca.now()))
 }
 
 /// The order, if it is the account's.
@@ -47,7 +46,7 @@ pub(super) fn answer(site: &Site, state: &CaState, id: u64, now: Timestamp) -> R
             ..
         })
     );
-    let retry_after = site.ca.knobs.current().order_retry_after.header();
+    let retry_after = site.ca.knobs.current().order_retry_after.header(now);
     if let Some(Ok(value)) = retry_after.map(|value| value.parse())
         && processing
     {

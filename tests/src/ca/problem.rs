@@ -4,6 +4,7 @@ use axum::response::{AppendHeaders, IntoResponse, Response};
 use hyper::StatusCode;
 use hyper::header::{self, HeaderName, HeaderValue};
 
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
@@ -118,8 +119,8 @@ impl Problem {
         self
     }
 
-    pub(super) fn with_retry_after(self, retry_after: RetryAfter) -> Self {
-        match retry_after.header() {
+    pub(super) fn with_retry_after(self, retry_after: RetryAfter, now: Timestamp) -> Self {
+        match retry_after.header(now) {
             Some(value) => self.with_header(header::RETRY_AFTER, &value),
             None => self,
         }

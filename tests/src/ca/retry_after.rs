@@ -2,10 +2,9 @@
 
 use std::time::Duration;
 
+use jiff::Timestamp;
 use jiff::fmt::rfc2822::DateTimePrinter;
 use serde::{Deserialize, Serialize};
-
-use crate::clock;
 
 /// What a client is told about when to come again.
 #[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
@@ -21,14 +20,16 @@ pub enum RetryAfter {
 }
 
 impl RetryAfter {
-    pub(super) fn header(self) -> Option<String> {
+    pub(super) fn header(self, now: Timestamp) -> Option<String> {
         match self {
             RetryAfter::Absent => None,
             RetryAfter::Seconds(seconds) => Some(seconds.to_string()),
-            RetryAfter::DateIn(seconds) => {
-                let moment = clock::now().checked_add(Duration::from_secs(seconds)).ok()?;
-                DateTimePrinter::new().timestamp_to_rfc9110_string(&moment).ok()
-            }
+            RetryAfter::DateIn(seconds) => http_date(now.checked_add(Duration::from_secs(seconds)).ok()?),
         }
     }
+}
+
+/// RFC 9110 section 5.6.7; `None` for what it cannot say.
+pub(super) fn http_date(moment: Timestamp) -> Option<String> {
+    DateTimePrinter::new().timestamp_to_rfc9110_string(&moment).ok()
 }

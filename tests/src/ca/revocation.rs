@@ -6,6 +6,7 @@ use axum::extract::State;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use hyper::StatusCode;
+use jiff::Timestamp;
 use openssl::x509::X509;
 use serde::Deserialize;
 
@@ -13,7 +14,6 @@ use super::Site;
 use super::post::{Post, Signer};
 use super::problem::{Problem, ProblemType};
 use super::state::{AuthorizationStatus, Certificate, State as CaState};
-use crate::clock;
 
 /// Reasons of RFC 5280 section 5.3.1 that a subscriber may give, as Boulder has them: unspecified,
 /// keyCompromise, affiliationChanged, superseded, cessationOfOperation.
@@ -38,7 +38,7 @@ pub(super) async fn revoke(State(site): State<Site>, post: Post) -> Result<Statu
         .iter()
         .find(|(_, certificate)| certificate.leaf == wanted);
     let (id, certificate) = found.ok_or_else(|| Problem::not_found("certificate"))?;
-    if !may_revoke(&state, &post.signer, certificate)? {
+    if !may_revoke(&state, &post.signer, certificate, site.ca.now())? {
         let detail = "neither the certificate's key, nor its account, nor one authorized for all its names";
         return Err(Problem::new(ProblemType::Unauthorized, detail));
     }
@@ -59,7 +59,12 @@ pub(super) async fn revoke(State(site): State<Site>, post: Post) -> Result<Statu
     Ok(StatusCode::OK)
 }
 
-fn may_revoke(state: &CaState, signer: &Signer, certificate: &Certificate) -> Result<bool, Problem> {
+fn may_revoke(
+    state: &CaState,
+    signer: &Signer,
+    certificate: &Certificate,
+    now: Timestamp,
+) -> Result<bool, Problem> {
     let account = match signer {
         Signer::Key(key) => return Ok(key.is_same_key(&*certificate.leaf.public_key()?)),
         Signer::Account(account) => *account,
@@ -67,7 +72,6 @@ fn may_revoke(state: &CaState, signer: &Signer, certificate: &Certificate) -> Re
     if certificate.account == account {
         return Ok(true);
     }
-    let now = clock::now();
     let authorized: BTreeSet<String> = state
         .authorizations
         .values()
