@@ -20,6 +20,7 @@ pub enum Endpoint {
     Finalize,
     Certificate,
     RevokeCert,
+    RenewalInfo,
     Terms,
     Unknown,
 }
@@ -41,6 +42,7 @@ impl Endpoint {
             "finalize" => Endpoint::Finalize,
             "cert" => Endpoint::Certificate,
             "revoke-cert" => Endpoint::RevokeCert,
+            "renewal-info" => Endpoint::RenewalInfo,
             "terms" => Endpoint::Terms,
             _ => Endpoint::Unknown,
         }

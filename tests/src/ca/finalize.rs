@@ -10,6 +10,7 @@ use openssl::pkey::{PKey, Public};
 use serde::Deserialize;
 
 use super::authority::Leaf;
+use super::cert_id::cert_id;
 use super::csr::Csr;
 use super::knobs::NameStage;
 use super::order::{answer, owned};
@@ -95,8 +96,12 @@ fn set_progress(state: &mut CaState, id: u64, progress: Progress) {
 fn issue(ca: &Ca, state: &mut CaState, id: u64, key: &PKey<Public>) -> Result<(), Problem> {
     let knobs = ca.knobs.current();
     let order = state.orders.get(&id).ok_or_else(|| Problem::not_found("order"))?;
+    // a profile may be gone meanwhile
+    let profile = order.profile.as_ref().and_then(|name| knobs.profiles.get(name));
+    let lifetime = profile.map_or(knobs.lifetime, |profile| profile.lifetime);
+    let replaces = order.replaces;
     let not_before = order.not_before.unwrap_or_else(|| ca.now() - knobs.backdate);
-    let not_after = order.not_after.unwrap_or_else(|| not_before + knobs.lifetime);
+    let not_after = order.not_after.unwrap_or_else(|| not_before + lifetime);
     let names: Vec<String> = order.names.iter().cloned().collect();
     let leaf = ca.issuer.leaf(
         &Leaf {
@@ -111,10 +116,22 @@ fn issue(ca: &Ca, state: &mut CaState, id: u64, key: &PKey<Public>) -> Result<()
         account: order.account,
         names: order.names.clone(),
         chain_pem: ca.issuer.chain_pem(&leaf)?,
+        cert_id: cert_id(&leaf)?,
         leaf,
+        not_before,
+        not_after,
+        renewal: None,
+        replaced_by: None,
+        profile: order.profile.clone(),
         revoked: None,
     };
     let certificate_id = state.next_id();
+    if let Some(replaced) = replaces.and_then(|id| state.certificates.get_mut(&id)) {
+        replaced.replaced_by = Some(certificate_id);
+    }
+    state
+        .by_cert_id
+        .insert(certificate.cert_id.clone(), certificate_id);
     state.certificates.insert(certificate_id, certificate);
     set_progress(
         state,

@@ -30,7 +30,7 @@ use super::problem::Problem;
 use super::retry_after::http_date;
 use super::{
     Ca, CaError, ServerIdentity, Site, account, authorization, certificate, challenge, directory, finalize,
-    key_change, new_order, order, revocation,
+    key_change, new_order, order, renewal_info, revocation,
 };
 
 /// For a client that connects and says nothing.
@@ -54,6 +54,7 @@ fn router(site: Site) -> Router {
         .route("/finalize/{id}", post(finalize::finalize))
         .route("/cert/{id}", post(certificate::certificate))
         .route("/revoke-cert", post(revocation::revoke))
+        .route("/renewal-info/{id}", get(renewal_info::renewal_info))
         .fallback(async || Problem::not_found("resource"))
         .layer(middleware::from_fn_with_state(site.clone(), around))
         .with_state(site)

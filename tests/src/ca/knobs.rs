@@ -1,11 +1,15 @@
 //! Everything that can be made different about the CA while it runs. The default is a well-behaved CA.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
 use super::endpoint::Endpoint;
 use super::problem::ProblemType;
+use super::profile::{self, Profile};
+use super::renewal_info::{self, RenewalAnswers};
+use super::replacement::ReplacesAnswers;
 use super::retry_after::RetryAfter;
 use crate::knobs::{optional_seconds, seconds};
 
@@ -55,6 +59,17 @@ pub struct CaKnobs {
     pub external_account_required: bool,
     /// Most names in an order.
     pub max_names: usize,
+    /// Orders with notBefore or notAfter are `malformed`, as with Let's Encrypt.
+    pub refuse_dates: bool,
+    /// What orders may ask for by name; an order that asks for none gets `lifetime` and `max-names`. Empty: the
+    /// directory has no profiles.
+    pub profiles: BTreeMap<String, Profile>,
+    /// How `replaces` in an order (RFC 9773) is taken.
+    pub replaces: ReplacesAnswers,
+    /// How renewal information (RFC 9773) is answered.
+    pub renewal_info: RenewalAnswers,
+    /// Sent with renewal information.
+    pub renewal_retry_after: RetryAfter,
     /// Seconds that the CA's clock is ahead of the true one, at most a year either way: dates in answers and
     /// certificates, expiry, and what the ledger says. Waits keep their length.
     pub clock_offset: i64,
@@ -78,6 +93,11 @@ impl Default for CaKnobs {
             authorization_retry_after: RetryAfter::Absent,
             external_account_required: false,
             max_names: 100,
+            refuse_dates: false,
+            profiles: profile::lets_encrypt(),
+            replaces: ReplacesAnswers::Checked,
+            renewal_info: RenewalAnswers::Offered,
+            renewal_retry_after: RetryAfter::Seconds(renewal_info::RETRY_AFTER),
             clock_offset: 0,
         }
     }

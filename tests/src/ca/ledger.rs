@@ -36,8 +36,14 @@ pub struct IssuedCertificate {
     pub names: Vec<String>,
     /// The account's URL path: `/account/1`.
     pub account: String,
+    /// Its CertID (RFC 9773 section 4.1).
+    pub cert_id: String,
     /// Leaf and intermediate, PEM.
     pub chain_pem: String,
+    /// The profile, if the order asked for one.
+    pub profile: Option<String>,
+    /// The serial of the certificate whose order named this one in `replaces`.
+    pub replaced_by: Option<String>,
     /// The reason code, if revoked.
     pub revoked: Option<u32>,
 }
@@ -70,12 +76,27 @@ pub struct ValidationSeen {
     pub failure: Option<String>,
 }
 
+/// A request for renewal information (RFC 9773).
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct RenewalPoll {
+    /// When it was answered.
+    pub at: Timestamp,
+    /// The CertID as it came.
+    pub cert_id: String,
+    /// The certificate's serial, as in [`IssuedCertificate`]; absent if there is none with that CertID.
+    pub serial: Option<String>,
+    /// The status that was sent, unless a fault spoilt it.
+    pub status: u16,
+}
+
 /// The memory.
 #[derive(Debug, Default)]
 pub(super) struct Ledger {
     requests: VecDeque<RequestSeen>,
     per_endpoint: BTreeMap<Endpoint, u64>,
     validations: VecDeque<ValidationSeen>,
+    renewal_polls: VecDeque<RenewalPoll>,
 }
 
 impl Ledger {
@@ -88,6 +109,10 @@ impl Ledger {
         push(&mut self.validations, validation);
     }
 
+    pub(super) fn renewal_poll(&mut self, poll: RenewalPoll) {
+        push(&mut self.renewal_polls, poll);
+    }
+
     pub(super) fn requests(&self) -> Vec<RequestSeen> {
         self.requests.iter().cloned().collect()
     }
@@ -98,6 +123,10 @@ impl Ledger {
 
     pub(super) fn validations(&self) -> Vec<ValidationSeen> {
         self.validations.iter().cloned().collect()
+    }
+
+    pub(super) fn renewal_polls(&self) -> Vec<RenewalPoll> {
+        self.renewal_polls.iter().cloned().collect()
     }
 }
 

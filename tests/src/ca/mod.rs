@@ -6,6 +6,7 @@
 mod account;
 mod authority;
 mod authorization;
+mod cert_id;
 mod certificate;
 mod challenge;
 mod control;
@@ -28,18 +29,25 @@ mod nonce;
 mod order;
 mod post;
 mod problem;
+mod profile;
+mod renewal_info;
+mod replacement;
 mod retry_after;
 mod revocation;
 mod server_identity;
 mod state;
 mod vantage;
 
+pub use control::ControlError;
 pub use endpoint::Endpoint;
 pub(crate) use faults::Reset;
 pub(crate) use http::{acceptor, connection};
 pub use knobs::{CaKnobs, Fault, FaultRule, NameProblem, NameStage, Phase, When};
-pub use ledger::{Counts, IssuedCertificate, RequestSeen, ValidationSeen};
+pub use ledger::{Counts, IssuedCertificate, RenewalPoll, RequestSeen, ValidationSeen};
 pub use problem::{Problem, ProblemType, Subproblem};
+pub use profile::Profile;
+pub use renewal_info::{RenewalAnswers, Window};
+pub use replacement::ReplacesAnswers;
 pub use retry_after::RetryAfter;
 pub use server_identity::ServerIdentity;
 
@@ -260,8 +268,14 @@ impl AcmeCa {
             serial: serial_hex(&certificate.leaf),
             names: certificate.names.iter().cloned().collect(),
             account: format!("/account/{}", certificate.account),
+            cert_id: certificate.cert_id.clone(),
             chain_pem: certificate.chain_pem.clone(),
-            revoked: certificate.revoked,
+            profile: certificate.profile.clone(),
+            replaced_by: certificate
+                .replaced_by
+                .and_then(|id| state.certificates.get(&id))
+                .map(|successor| serial_hex(&successor.leaf)),
+            revoked: certificate.revoked.map(|revocation| revocation.reason),
         };
         state.certificates.values().map(seen).collect()
     }
@@ -279,6 +293,11 @@ impl AcmeCa {
     /// What validations found, oldest first.
     pub fn validations(&self) -> Vec<ValidationSeen> {
         self.ledger(Ledger::validations)
+    }
+
+    /// The requests for renewal information, oldest first.
+    pub fn renewal_polls(&self) -> Vec<RenewalPoll> {
+        self.ledger(Ledger::renewal_polls)
     }
 
     fn ledger<T>(&self, read: impl FnOnce(&Ledger) -> T) -> T {

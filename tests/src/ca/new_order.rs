@@ -16,6 +16,8 @@ use super::knobs::CaKnobs;
 use super::order::answer;
 use super::post::Post;
 use super::problem::{Problem, ProblemType};
+use super::profile::Profile;
+use super::replacement;
 use super::state::{
     Authorization, AuthorizationStatus, Challenge, Method, Order, OrderStatus, Outcome, Progress,
     State as CaState,
@@ -27,6 +29,8 @@ struct NewOrder {
     identifiers: Vec<Identifier>,
     not_before: Option<Timestamp>,
     not_after: Option<Timestamp>,
+    profile: Option<String>,
+    replaces: Option<String>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -40,13 +44,32 @@ pub(super) async fn new_order(State(site): State<Site>, post: Post) -> Result<Re
     let account = post.account()?;
     let wish: NewOrder = post.json()?;
     let knobs = site.ca.knobs.current();
-    let names = checked_names(&wish, &knobs)?;
+    let profile = checked_profile(&wish, &knobs)?;
+    let max_names = profile.map_or(knobs.max_names, |profile| profile.max_names);
+    let names = checked_names(&wish, max_names, &knobs)?;
+    if knobs.refuse_dates && (wish.not_before.is_some() || wish.not_after.is_some()) {
+        return Err(Problem::malformed("notBefore and notAfter are not supported"));
+    }
     let now = site.ca.now();
 
     let mut state = site.ca.state.lock();
+    let replaces = match &wish.replaces {
+        Some(text) => Some(replacement::check(
+            &state,
+            knobs.replaces,
+            account,
+            &names,
+            text,
+            now,
+        )?),
+        None => None,
+    };
     if knobs.reuse_orders
-        && let Some(id) = same_open_order(&state, account, &names, now)
+        && let Some(id) = same_open_order(&state, account, &names, wish.profile.as_deref(), now)
     {
+        if let Some(order) = state.orders.get_mut(&id) {
+            order.replaces = order.replaces.or(replaces);
+        }
         return Ok(created(&site, &state, id, now));
     }
     let expires = now + knobs.order_lifetime;
@@ -71,6 +94,8 @@ pub(super) async fn new_order(State(site): State<Site>, post: Post) -> Result<Re
         expires,
         not_before: wish.not_before,
         not_after: wish.not_after,
+        profile: wish.profile,
+        replaces,
         progress: Progress::Open,
     };
     state.orders.insert(id, order);
@@ -81,7 +106,20 @@ fn created(site: &Site, state: &CaState, id: u64, now: Timestamp) -> Response {
     (StatusCode::CREATED, answer(site, state, id, now)).into_response()
 }
 
-fn checked_names(wish: &NewOrder, knobs: &CaKnobs) -> Result<BTreeSet<String>, Problem> {
+fn checked_profile<'a>(wish: &NewOrder, knobs: &'a CaKnobs) -> Result<Option<&'a Profile>, Problem> {
+    let Some(name) = &wish.profile else {
+        return Ok(None);
+    };
+    match knobs.profiles.get(name) {
+        Some(profile) => Ok(Some(profile)),
+        None => {
+            let detail = format!("profile `{name}` is not one of the directory's");
+            Err(Problem::new(ProblemType::InvalidProfile, detail))
+        }
+    }
+}
+
+fn checked_names(wish: &NewOrder, max_names: usize, knobs: &CaKnobs) -> Result<BTreeSet<String>, Problem> {
     if let Some(other) = wish
         .identifiers
         .iter()
@@ -95,10 +133,9 @@ fn checked_names(wish: &NewOrder, knobs: &CaKnobs) -> Result<BTreeSet<String>, P
         .iter()
         .map(|identifier| identifier.value.clone())
         .collect();
-    if names.is_empty() || names.len() > knobs.max_names {
+    if names.is_empty() || names.len() > max_names {
         return Err(Problem::malformed(format!(
-            "an order has 1 to {} names, not {}",
-            knobs.max_names,
+            "an order has 1 to {max_names} names, not {}",
             names.len()
         )));
     }
@@ -124,17 +161,23 @@ fn checked_names(wish: &NewOrder, knobs: &CaKnobs) -> Result<BTreeSet<String>, P
     Err(problem)
 }
 
-fn same_open_order(state: &CaState, account: u64, names: &BTreeSet<String>, now: Timestamp) -> Option<u64> {
+/// With the same profile, as Boulder has it; what the order replaces makes no difference.
+fn same_open_order(
+    state: &CaState,
+    account: u64,
+    names: &BTreeSet<String>,
+    profile: Option<&str>,
+    now: Timestamp,
+) -> Option<u64> {
     let is_open = |order: &Order| {
         matches!(
             state.order_status(order, now),
             OrderStatus::Pending | OrderStatus::Ready
         )
     };
-    let mut found = state
-        .orders
-        .iter()
-        .filter(|(_, order)| order.account == account && order.names == *names);
+    let mut found = state.orders.iter().filter(|(_, order)| {
+        order.account == account && order.names == *names && order.profile.as_deref() == profile
+    });
     found.find(|(_, order)| is_open(order)).map(|(id, _)| *id)
 }
 

@@ -85,6 +85,13 @@ fn object(site: &Site, state: &CaState, id: u64, now: Timestamp) -> Value {
     if let Some(not_after) = order.not_after {
         object["notAfter"] = json!(not_after);
     }
+    if let Some(profile) = &order.profile {
+        object["profile"] = json!(profile);
+    }
+    // RFC 9773 section 5: "it MUST reflect that field in the response and in subsequent requests"
+    if let Some(replaced) = order.replaces.and_then(|id| state.certificates.get(&id)) {
+        object["replaces"] = json!(replaced.cert_id);
+    }
     match &order.progress {
         Progress::Valid { certificate } => {
             object["certificate"] = json!(site.url(&format!("/cert/{certificate}")));

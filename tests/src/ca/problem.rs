@@ -10,7 +10,7 @@ use serde_json::json;
 
 use super::retry_after::RetryAfter;
 
-/// Error types of RFC 8555 section 6.7 that this CA gives.
+/// Error types that this CA gives, of RFC 8555 section 6.7, RFC 9773 and draft-ietf-acme-profiles.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 #[allow(
@@ -19,6 +19,7 @@ use super::retry_after::RetryAfter;
 )]
 pub enum ProblemType {
     AccountDoesNotExist,
+    AlreadyReplaced,
     AlreadyRevoked,
     #[serde(rename = "badCSR")]
     BadCsr,
@@ -33,6 +34,7 @@ pub enum ProblemType {
     ExternalAccountRequired,
     IncorrectResponse,
     InvalidContact,
+    InvalidProfile,
     Malformed,
     OrderNotReady,
     RateLimited,

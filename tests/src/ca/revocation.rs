@@ -13,21 +13,21 @@ use serde::Deserialize;
 use super::Site;
 use super::post::{Post, Signer};
 use super::problem::{Problem, ProblemType};
-use super::state::{AuthorizationStatus, Certificate, State as CaState};
+use super::state::{AuthorizationStatus, Certificate, Revocation, State as CaState};
 
 /// Reasons of RFC 5280 section 5.3.1 that a subscriber may give, as Boulder has them: unspecified,
 /// keyCompromise, affiliationChanged, superseded, cessationOfOperation.
 const REASONS: &[u32] = &[0, 1, 3, 4, 5];
 
 #[derive(Debug, Deserialize)]
-struct Revocation {
+struct Wish {
     certificate: String,
     #[serde(default)]
     reason: u32,
 }
 
 pub(super) async fn revoke(State(site): State<Site>, post: Post) -> Result<StatusCode, Problem> {
-    let wish: Revocation = post.json()?;
+    let wish: Wish = post.json()?;
     let der = URL_SAFE_NO_PAD
         .decode(&wish.certificate)
         .map_err(|_| Problem::malformed("certificate is not unpadded base64url"))?;
@@ -54,7 +54,10 @@ pub(super) async fn revoke(State(site): State<Site>, post: Post) -> Result<Statu
     }
     let id = *id;
     if let Some(certificate) = state.certificates.get_mut(&id) {
-        certificate.revoked = Some(wish.reason);
+        certificate.revoked = Some(Revocation {
+            reason: wish.reason,
+            at: site.ca.now(),
+        });
     }
     Ok(StatusCode::OK)
 }

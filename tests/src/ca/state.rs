@@ -8,6 +8,7 @@ use openssl::x509::X509;
 use super::jwk::Jwk;
 use super::ledger::Ledger;
 use super::problem::Problem;
+use super::renewal_info::Window;
 
 /// Everything by its number; numbers start at 1 and are never reused.
 #[derive(Debug, Default)]
@@ -17,6 +18,8 @@ pub(super) struct State {
     pub(super) orders: BTreeMap<u64, Order>,
     pub(super) authorizations: BTreeMap<u64, Authorization>,
     pub(super) certificates: BTreeMap<u64, Certificate>,
+    /// Certificates by their CertID (RFC 9773 section 4.1).
+    pub(super) by_cert_id: BTreeMap<String, u64>,
     pub(super) ledger: Ledger,
 }
 
@@ -44,6 +47,10 @@ pub(super) struct Order {
     pub(super) expires: Timestamp,
     pub(super) not_before: Option<Timestamp>,
     pub(super) not_after: Option<Timestamp>,
+    /// As asked for.
+    pub(super) profile: Option<String>,
+    /// The certificate that this order replaces.
+    pub(super) replaces: Option<u64>,
     pub(super) progress: Progress,
 }
 
@@ -118,8 +125,22 @@ pub(super) struct Certificate {
     pub(super) leaf: X509,
     /// Leaf and intermediate.
     pub(super) chain_pem: String,
-    /// RFC 5280 section 5.3.1 reason, once revoked.
-    pub(super) revoked: Option<u32>,
+    pub(super) cert_id: String,
+    pub(super) not_before: Timestamp,
+    pub(super) not_after: Timestamp,
+    /// Instead of the usual window.
+    pub(super) renewal: Option<Window>,
+    /// Its successor, once that is issued.
+    pub(super) replaced_by: Option<u64>,
+    pub(super) profile: Option<String>,
+    pub(super) revoked: Option<Revocation>,
+}
+
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Revocation {
+    /// RFC 5280 section 5.3.1.
+    pub(super) reason: u32,
+    pub(super) at: Timestamp,
 }
 
 impl State {

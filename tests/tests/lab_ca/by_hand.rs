@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD as B64;
-use lab::ca::{AcmeCa, CaOptions};
+use lab::ca::{AcmeCa, CaOptions, IssuedCertificate};
 use lab::dns::{DnsOptions, DnsServer, UpdatePolicy, Zone};
 use openssl::ec::{EcGroup, EcKey};
 use openssl::ecdsa::EcdsaSig;
@@ -96,6 +96,11 @@ impl Bench {
     /// An order whose authorizations are all valid.
     pub async fn ready_order(&self, account: &Account, names: &[&str]) -> Answer {
         let order = self.order(account, names).await;
+        self.prove(account, order).await
+    }
+
+    /// Shows what the order's challenges want, and answers them.
+    async fn prove(&self, account: &Account, order: Answer) -> Answer {
         assert_eq!(order.status, 201, "{order:?}");
         let mut zone = Zone::new(ZONE).unwrap();
         let mut challenges = Vec::new();
@@ -120,12 +125,37 @@ impl Bench {
     }
 
     pub async fn order(&self, account: &Account, names: &[&str]) -> Answer {
-        let identifiers: Vec<Value> = names
-            .iter()
-            .map(|name| json!({ "type": "dns", "value": name }))
-            .collect();
-        let payload = json!({ "identifiers": identifiers }).to_string();
-        self.post(account, &self.url("/new-order"), &payload).await
+        self.order_with(account, names, &json!({})).await
+    }
+
+    /// An order whose payload has `more` beside the identifiers.
+    pub async fn order_with(&self, account: &Account, names: &[&str], more: &Value) -> Answer {
+        let mut payload = json!({ "identifiers": identifiers(names) });
+        for (member, value) in more.as_object().unwrap() {
+            payload[member] = value.clone();
+        }
+        self.post(account, &self.url("/new-order"), &payload.to_string())
+            .await
+    }
+
+    /// A certificate with a fresh key.
+    pub async fn issue(&self, account: &Account, names: &[&str]) -> IssuedCertificate {
+        self.issue_with(account, names, &json!({})).await
+    }
+
+    pub async fn issue_with(&self, account: &Account, names: &[&str], more: &Value) -> IssuedCertificate {
+        let order = self.order_with(account, names, more).await;
+        let order = self.prove(account, order).await;
+        let key = Key::generate().0;
+        let done = self
+            .finalize(account, &order, &csr(&key, &key, None, names))
+            .await;
+        assert_eq!(done.json["status"], "valid", "{done:?}");
+        self.ca.certificates().pop().unwrap()
+    }
+
+    pub async fn get(&self, url: &str) -> Answer {
+        Answer::read(self.http.get(url).send().await.unwrap()).await
     }
 
     pub async fn until(&self, account: &Account, url: &str, done: impl Fn(&str) -> bool) -> Answer {
@@ -144,6 +174,11 @@ impl Bench {
         self.post(account, order.json["finalize"].as_str().unwrap(), &payload)
             .await
     }
+}
+
+fn identifiers(names: &[&str]) -> Vec<Value> {
+    let identifier = |name: &&str| json!({ "type": "dns", "value": name });
+    names.iter().map(identifier).collect()
 }
 
 pub struct Account {

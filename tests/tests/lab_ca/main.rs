@@ -4,5 +4,7 @@
 mod accounts;
 mod by_hand;
 mod orders;
+mod profiles;
+mod renewal_info;
 mod requests;
 mod validation;
