@@ -8,6 +8,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::Site;
+use super::external_account;
 use super::post::Post;
 use super::problem::{Problem, ProblemType};
 use super::state::{Account, AccountStatus};
@@ -25,9 +26,12 @@ struct NewAccount {
 }
 
 #[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
 struct Update {
     contact: Option<Vec<String>>,
     status: Option<String>,
+    #[serde(default)]
+    terms_of_service_agreed: bool,
 }
 
 pub(super) async fn new_account(State(site): State<Site>, post: Post) -> Result<Response, Problem> {
@@ -45,7 +49,12 @@ pub(super) async fn new_account(State(site): State<Site>, post: Post) -> Result<
             ));
         }
         let location = [(header::LOCATION, site.account_url(id))];
-        return Ok((StatusCode::OK, location, Json(object(&site, id, account))).into_response());
+        return Ok((
+            StatusCode::OK,
+            location,
+            Json(object(&site, id, account, state.terms)),
+        )
+            .into_response());
     }
     if wish.only_return_existing {
         return Err(Problem::new(
@@ -54,31 +63,40 @@ pub(super) async fn new_account(State(site): State<Site>, post: Post) -> Result<
         ));
     }
     if !wish.terms_of_service_agreed {
-        let link = format!("<{}>;rel=\"terms-of-service\"", site.url("/terms"));
         let problem = Problem::new(
             ProblemType::UserActionRequired,
             "the terms of service must be agreed to",
         );
-        return Err(problem.with_header(header::LINK, &link));
+        return Err(site.link_terms(problem, state.terms));
     }
-    if knobs.external_account_required {
-        // no external accounts are kept yet, so a binding cannot be a good one
-        return Err(match wish.external_account_binding {
-            None => Problem::new(
-                ProblemType::ExternalAccountRequired,
-                "an external account binding is required",
-            ),
-            Some(_) => Problem::new(ProblemType::Unauthorized, "no such external account"),
-        });
+    let binding = match &wish.external_account_binding {
+        Some(binding) => {
+            let url = site.url("/new-account");
+            let accounts = &knobs.external_accounts;
+            Some(external_account::check(binding, accounts, key, &url)?)
+        }
+        None if knobs.external_account_required => {
+            let detail = "an external account binding is required";
+            return Err(Problem::new(ProblemType::ExternalAccountRequired, detail));
+        }
+        None => None,
+    };
+    if let Some(kid) = binding.filter(|kid| state.bindings.contains_key(*kid)) {
+        let detail = format!("external account {kid} is bound already");
+        return Err(Problem::new(ProblemType::Unauthorized, detail));
     }
     check_contacts(&wish.contact)?;
     let account = Account {
         key: key.clone(),
         contact: wish.contact,
         status: AccountStatus::Valid,
+        terms: state.terms,
     };
     let id = state.next_id();
-    let body = object(&site, id, &account);
+    if let Some(kid) = binding {
+        state.bindings.insert(kid.to_owned(), id);
+    }
+    let body = object(&site, id, &account, state.terms);
     state.accounts.insert(id, account);
     Ok((
         StatusCode::CREATED,
@@ -99,6 +117,7 @@ pub(super) async fn account(
     }
     let update: Option<Update> = if post.is_get() { None } else { Some(post.json()?) };
     let mut state = site.ca.state.lock();
+    let terms = state.terms;
     let account = state
         .accounts
         .get_mut(&id)
@@ -108,12 +127,15 @@ pub(super) async fn account(
         if update.status.as_deref() == Some("deactivated") {
             account.status = AccountStatus::Deactivated;
         }
+        if update.terms_of_service_agreed {
+            account.terms = terms;
+        }
         if let Some(contact) = update.contact {
             check_contacts(&contact)?;
             account.contact = contact;
         }
     }
-    Ok(Json(object(&site, id, account)))
+    Ok(Json(object(&site, id, account, terms)))
 }
 
 /// The account's orders (section 7.1.2.1), all on one page.
@@ -137,7 +159,7 @@ pub(super) async fn orders(
     Ok(Json(json!({ "orders": urls })))
 }
 
-fn object(site: &Site, id: u64, account: &Account) -> Value {
+fn object(site: &Site, id: u64, account: &Account, terms: u64) -> Value {
     let status = match account.status {
         AccountStatus::Valid => "valid",
         AccountStatus::Deactivated => "deactivated",
@@ -145,7 +167,7 @@ fn object(site: &Site, id: u64, account: &Account) -> Value {
     json!({
         "status": status,
         "contact": account.contact,
-        "termsOfServiceAgreed": true,
+        "termsOfServiceAgreed": account.terms == terms,
         "orders": site.url(&format!("/orders/{id}")),
     })
 }

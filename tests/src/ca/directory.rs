@@ -19,7 +19,7 @@ pub(super) async fn directory(State(site): State<Site>) -> Json<Value> {
         "revokeCert": site.url("/revoke-cert"),
         "keyChange": site.url("/key-change"),
         "meta": {
-            "termsOfService": site.url("/terms"),
+            "termsOfService": site.terms_url(site.ca.state.lock().terms),
             "caaIdentities": ["lab.test"],
             "externalAccountRequired": knobs.external_account_required,
         },
@@ -44,8 +44,4 @@ pub(super) async fn new_nonce(method: Method) -> StatusCode {
     } else {
         StatusCode::NO_CONTENT
     }
-}
-
-pub(super) async fn terms() -> &'static str {
-    "These certificates are for tests. Trust none of them.\n"
 }

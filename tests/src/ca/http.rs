@@ -30,7 +30,7 @@ use super::problem::Problem;
 use super::retry_after::http_date;
 use super::{
     Ca, CaError, ServerIdentity, Site, account, authorization, certificate, challenge, directory, finalize,
-    key_change, new_order, order, renewal_info, revocation,
+    key_change, new_order, order, renewal_info, revocation, terms,
 };
 
 /// For a client that connects and says nothing.
@@ -41,7 +41,8 @@ const REPLAY_NONCE: HeaderName = HeaderName::from_static("replay-nonce");
 fn router(site: Site) -> Router {
     Router::new()
         .route("/directory", get(directory::directory))
-        .route("/terms", get(directory::terms))
+        .route("/terms/{version}", get(terms::terms))
+        .route("/terms/agree/{id}", get(terms::page).post(terms::agree))
         .route("/new-nonce", get(directory::new_nonce))
         .route("/new-account", post(account::new_account))
         .route("/account/{id}", post(account::account))

@@ -31,11 +31,11 @@ struct Flattened {
 /// The protected header.
 #[derive(Debug, Deserialize)]
 pub(super) struct Protected {
-    alg: String,
+    pub(super) alg: String,
     pub(super) nonce: Option<String>,
     pub(super) url: Option<String>,
     jwk: Option<serde_json::Value>,
-    kid: Option<String>,
+    pub(super) kid: Option<String>,
 }
 
 /// A JWS that is well formed. Its signature is not yet checked.
@@ -43,8 +43,8 @@ pub(super) struct Protected {
 pub(super) struct Jws {
     pub(super) protected: Protected,
     pub(super) payload: Vec<u8>,
-    signing_input: String,
-    signature: Vec<u8>,
+    pub(super) signing_input: String,
+    pub(super) signature: Vec<u8>,
 }
 
 /// Who says to have signed.
@@ -57,7 +57,13 @@ pub(super) enum KeyClaim {
 }
 
 impl Jws {
+    /// Signed by an account key, as every request.
     pub(super) fn parse(body: &[u8]) -> Result<Self, Problem> {
+        Self::parse_with(body, ALGORITHMS)
+    }
+
+    /// Signed by one of these algorithms.
+    pub(super) fn parse_with(body: &[u8], algorithms: &'static [&'static str]) -> Result<Self, Problem> {
         let flat: Flattened =
             serde_json::from_slice(body).map_err(|error| Problem::malformed(format!("JWS: {error}")))?;
         if flat.header.is_some() || flat.signatures.is_some() {
@@ -72,12 +78,12 @@ impl Jws {
         };
         let protected: Protected = serde_json::from_slice(&decode("protected", &flat.protected)?)
             .map_err(|error| Problem::malformed(format!("JWS protected header: {error}")))?;
-        if !ALGORITHMS.contains(&protected.alg.as_str()) {
+        if !algorithms.contains(&protected.alg.as_str()) {
             let mut problem = Problem::new(
                 ProblemType::BadSignatureAlgorithm,
                 format!("signature algorithm `{}` is not taken", protected.alg),
             );
-            problem.algorithms = Some(ALGORITHMS);
+            problem.algorithms = Some(algorithms);
             return Err(problem);
         }
         Ok(Jws {

@@ -6,6 +6,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::endpoint::Endpoint;
+use super::external_account::ExternalAccount;
 use super::problem::ProblemType;
 use super::profile::{self, Profile};
 use super::renewal_info::{self, RenewalAnswers};
@@ -54,8 +55,9 @@ pub struct CaKnobs {
     pub order_retry_after: RetryAfter,
     /// Sent with an authorization or challenge that is being validated.
     pub authorization_retry_after: RetryAfter,
-    /// The directory demands an external account (RFC 8555 section 7.3.4). The CA keeps none, so that no
-    /// account can be made.
+    /// Accounts elsewhere that new accounts can be bound to, each once (RFC 8555 section 7.3.4).
+    pub external_accounts: Vec<ExternalAccount>,
+    /// The directory demands such a binding, and no account is made without one.
     pub external_account_required: bool,
     /// Most names in an order.
     pub max_names: usize,
@@ -91,6 +93,7 @@ impl Default for CaKnobs {
             order_lifetime: ORDER_LIFETIME,
             order_retry_after: RetryAfter::Absent,
             authorization_retry_after: RetryAfter::Absent,
+            external_accounts: Vec::new(),
             external_account_required: false,
             max_names: 100,
             refuse_dates: false,

@@ -6,10 +6,14 @@ use hyper::{StatusCode, header};
 use serde::de::DeserializeOwned;
 
 use super::Site;
+use super::endpoint::Endpoint;
 use super::jwk::Jwk;
 use super::jws::{Jws, KeyClaim};
 use super::problem::{Problem, ProblemType};
 use super::state::AccountStatus;
+
+/// What an account may do that has not agreed to the current terms: agree, leave, and limit damage.
+const WITHOUT_TERMS: [Endpoint; 3] = [Endpoint::Account, Endpoint::KeyChange, Endpoint::RevokeCert];
 
 /// A POST whose signature, nonce and URL are good.
 #[derive(Debug)]
@@ -75,7 +79,8 @@ impl FromRequest<Site> for Post {
             let problem = Problem::malformed("the content type must be application/jose+json");
             return Err(problem.with_status(StatusCode::UNSUPPORTED_MEDIA_TYPE));
         }
-        let url = site.url(request.uri().path());
+        let path = request.uri().path().to_owned();
+        let url = site.url(&path);
         let body = Bytes::from_request(request, site)
             .await
             .map_err(|error| Problem::malformed(format!("body: {error}")))?;
@@ -86,7 +91,7 @@ impl FromRequest<Site> for Post {
                 jws.verify(jwk.key())?;
                 Signer::Key(jwk)
             }
-            KeyClaim::Account(kid) => Signer::Account(verify_by_account(site, &jws, &kid)?),
+            KeyClaim::Account(kid) => Signer::Account(verify_by_account(site, &jws, &kid, &path)?),
         };
         let reject = site.ca.knobs.current().nonce_reject;
         let nonce = jws.protected.nonce.as_deref().unwrap_or_default();
@@ -108,16 +113,19 @@ impl FromRequest<Site> for Post {
     }
 }
 
-fn verify_by_account(site: &Site, jws: &Jws, kid: &str) -> Result<u64, Problem> {
+fn verify_by_account(site: &Site, jws: &Jws, kid: &str, path: &str) -> Result<u64, Problem> {
     let missing = || Problem::new(ProblemType::AccountDoesNotExist, format!("no account {kid}"));
     let id = site.account_id(kid).ok_or_else(missing)?;
-    let (key, status) = {
+    let (key, status, terms, current) = {
         let state = site.ca.state.lock();
         let account = state.accounts.get(&id).ok_or_else(missing)?;
-        (account.key.clone(), account.status)
+        (account.key.clone(), account.status, account.terms, state.terms)
     };
     jws.verify(key.key())?;
     match status {
+        AccountStatus::Valid if terms != current && !WITHOUT_TERMS.contains(&Endpoint::of(path)) => {
+            Err(site.terms_changed(id, current))
+        }
         AccountStatus::Valid => Ok(id),
         // section 7.3.6
         AccountStatus::Deactivated => Err(Problem::new(

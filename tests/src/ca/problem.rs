@@ -73,6 +73,8 @@ pub struct Problem {
     pub subproblems: Vec<Subproblem>,
     /// Further headers: Location, Link, Retry-After.
     pub headers: Vec<(HeaderName, HeaderValue)>,
+    /// A page for a person (RFC 8555 section 7.3.3).
+    pub instance: Option<String>,
     /// What the server would have taken, for `badSignatureAlgorithm` (section 6.2).
     pub algorithms: Option<&'static [&'static str]>,
 }
@@ -97,6 +99,7 @@ impl Problem {
             status: None,
             subproblems: Vec::new(),
             headers: Vec::new(),
+            instance: None,
             algorithms: None,
         }
     }
@@ -148,6 +151,9 @@ impl Problem {
                 })
             };
             document["subproblems"] = self.subproblems.iter().map(sub).collect();
+        }
+        if let Some(instance) = &self.instance {
+            document["instance"] = json!(instance);
         }
         if let Some(algorithms) = self.algorithms {
             document["algorithms"] = json!(algorithms);

@@ -20,6 +20,10 @@ pub(super) struct State {
     pub(super) certificates: BTreeMap<u64, Certificate>,
     /// Certificates by their CertID (RFC 9773 section 4.1).
     pub(super) by_cert_id: BTreeMap<String, u64>,
+    /// External accounts that are bound, by their key identifiers, and the accounts that they are bound to.
+    pub(super) bindings: BTreeMap<String, u64>,
+    /// The version of the terms of service, from 0.
+    pub(super) terms: u64,
     pub(super) ledger: Ledger,
 }
 
@@ -29,6 +33,8 @@ pub(super) struct Account {
     pub(super) key: Jwk,
     pub(super) contact: Vec<String>,
     pub(super) status: AccountStatus,
+    /// The version of the terms that it agreed to.
+    pub(super) terms: u64,
 }
 
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]

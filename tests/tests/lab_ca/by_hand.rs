@@ -6,16 +6,9 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD as B64;
 use lab::ca::{AcmeCa, CaOptions, IssuedCertificate};
 use lab::dns::{DnsOptions, DnsServer, UpdatePolicy, Zone};
-use openssl::ec::{EcGroup, EcKey};
-use openssl::ecdsa::EcdsaSig;
-use openssl::hash::MessageDigest;
-use openssl::nid::Nid;
-use openssl::pkey::{PKey, Private};
-use openssl::sha::sha256;
-use openssl::stack::Stack;
-use openssl::x509::extension::SubjectAlternativeName;
-use openssl::x509::{X509Name, X509Req};
 use serde_json::{Value, json};
+
+use crate::keys::{Key, csr};
 
 pub const ZONE: &str = "internal.example.test";
 
@@ -75,22 +68,30 @@ impl Bench {
 
     /// A POST signed by `key` as its account.
     pub async fn post(&self, account: &Account, url: &str, payload: &str) -> Answer {
-        let header = json!({ "alg": "ES256", "kid": account.url, "nonce": self.nonce().await, "url": url });
+        let alg = account.key.alg();
+        let header = json!({ "alg": alg, "kid": account.url, "nonce": self.nonce().await, "url": url });
         self.send(url, account.key.sign(&header, payload)).await
     }
 
     pub async fn register(&self) -> Account {
-        let key = Key::generate();
-        let url = self.url("/new-account");
-        let header = json!({ "alg": "ES256", "jwk": key.jwk(), "nonce": self.nonce().await, "url": url });
+        self.register_with(Key::generate()).await
+    }
+
+    pub async fn register_with(&self, key: Key) -> Account {
         let answer = self
-            .send(&url, key.sign(&header, r#"{"termsOfServiceAgreed":true}"#))
+            .new_account(&key, &json!({ "termsOfServiceAgreed": true }))
             .await;
         assert_eq!(answer.status, 201, "{answer:?}");
         Account {
             key,
             url: answer.location.unwrap(),
         }
+    }
+
+    pub async fn new_account(&self, key: &Key, payload: &Value) -> Answer {
+        let url = self.url("/new-account");
+        let header = json!({ "alg": key.alg(), "jwk": key.jwk(), "nonce": self.nonce().await, "url": url });
+        self.send(&url, key.sign(&header, &payload.to_string())).await
     }
 
     /// An order whose authorizations are all valid.
@@ -193,6 +194,7 @@ pub struct Answer {
     pub location: Option<String>,
     pub retry_after: Option<String>,
     pub nonce: Option<String>,
+    pub links: Vec<String>,
     pub json: Value,
     pub text: String,
 }
@@ -207,6 +209,8 @@ impl Answer {
         };
         let (location, retry_after, nonce) =
             (header("location"), header("retry-after"), header("replay-nonce"));
+        let links = response.headers().get_all("link").into_iter();
+        let links = links.map(|link| link.to_str().unwrap().to_owned()).collect();
         let status = response.status().as_u16();
         let text = response.text().await.unwrap_or_default();
         let json = serde_json::from_str(&text).unwrap_or_default();
@@ -215,6 +219,7 @@ impl Answer {
             location,
             retry_after,
             nonce,
+            links,
             json,
             text,
         }
@@ -227,76 +232,4 @@ impl Answer {
             .and_then(|kind| kind.strip_prefix("urn:ietf:params:acme:error:"))
             .unwrap_or("")
     }
-}
-
-pub struct Key(pub PKey<Private>);
-
-impl Key {
-    pub fn generate() -> Self {
-        let group = EcGroup::from_curve_name(Nid::X9_62_PRIME256V1).unwrap();
-        Key(PKey::from_ec_key(EcKey::generate(&group).unwrap()).unwrap())
-    }
-
-    pub fn jwk(&self) -> Value {
-        let ec = self.0.ec_key().unwrap();
-        let mut context = openssl::bn::BigNumContext::new().unwrap();
-        let (mut x, mut y) = (
-            openssl::bn::BigNum::new().unwrap(),
-            openssl::bn::BigNum::new().unwrap(),
-        );
-        ec.public_key()
-            .affine_coordinates(ec.group(), &mut x, &mut y, &mut context)
-            .unwrap();
-        let coordinate = |number: &openssl::bn::BigNumRef| B64.encode(number.to_vec_padded(32).unwrap());
-        json!({ "kty": "EC", "crv": "P-256", "x": coordinate(&x), "y": coordinate(&y) })
-    }
-
-    pub fn sign(&self, header: &Value, payload: &str) -> String {
-        let (protected, payload) = (B64.encode(header.to_string()), B64.encode(payload));
-        let digest = sha256(format!("{protected}.{payload}").as_bytes());
-        let signature = EcdsaSig::sign(&digest, &self.0.ec_key().unwrap()).unwrap();
-        let mut bytes = signature.r().to_vec_padded(32).unwrap();
-        bytes.extend(signature.s().to_vec_padded(32).unwrap());
-        json!({ "protected": protected, "payload": payload, "signature": B64.encode(bytes) }).to_string()
-    }
-
-    pub fn dns_01(&self, token: &str) -> String {
-        let jwk = self.jwk();
-        let member = |name: &str| jwk[name].as_str().unwrap().to_owned();
-        let canonical = format!(
-            r#"{{"crv":"P-256","kty":"EC","x":"{}","y":"{}"}}"#,
-            member("x"),
-            member("y")
-        );
-        let thumbprint = B64.encode(sha256(canonical.as_bytes()));
-        B64.encode(sha256(format!("{token}.{thumbprint}").as_bytes()))
-    }
-}
-
-/// A request for `names`, signed by `signer` and carrying `key`.
-pub fn csr(
-    key: &PKey<Private>,
-    signer: &PKey<Private>,
-    common_name: Option<&str>,
-    names: &[&str],
-) -> Vec<u8> {
-    let mut builder = X509Req::builder().unwrap();
-    let mut subject = X509Name::builder().unwrap();
-    if let Some(name) = common_name {
-        subject.append_entry_by_nid(Nid::COMMONNAME, name).unwrap();
-    }
-    builder.set_subject_name(&subject.build()).unwrap();
-    builder.set_pubkey(key).unwrap();
-    let mut alternative = SubjectAlternativeName::new();
-    for name in names {
-        alternative.dns(name);
-    }
-    if !names.is_empty() {
-        let extension = alternative.build(&builder.x509v3_context(None)).unwrap();
-        let mut extensions = Stack::new().unwrap();
-        extensions.push(extension).unwrap();
-        builder.add_extensions(&extensions).unwrap();
-    }
-    builder.sign(signer, MessageDigest::sha256()).unwrap();
-    builder.build().to_der().unwrap()
 }

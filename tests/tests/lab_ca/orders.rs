@@ -8,7 +8,8 @@ use lab::ca::{NameProblem, NameStage, ProblemType, RetryAfter};
 use openssl::x509::X509;
 use serde_json::json;
 
-use crate::by_hand::{Bench, Key, ZONE, csr};
+use crate::by_hand::{Bench, ZONE};
+use crate::keys::{Key, csr};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn names_are_judged_one_by_one() {

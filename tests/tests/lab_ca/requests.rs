@@ -5,7 +5,8 @@ use std::time::Duration;
 use lab::ca::{Endpoint, Fault, FaultRule, Phase, RetryAfter, When};
 use serde_json::json;
 
-use crate::by_hand::{Bench, Key, ZONE};
+use crate::by_hand::{Bench, ZONE};
+use crate::keys::Key;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn request_is_refused_for_each_thing_that_is_wrong_with_it() {
