@@ -1,7 +1,7 @@
 //! Certificates with keys that sign others, all P-256.
 
 use jiff::Timestamp;
-use openssl::asn1::{Asn1Integer, Asn1Time};
+use openssl::asn1::{Asn1Integer, Asn1Object, Asn1OctetString, Asn1Time};
 use openssl::bn::BigNum;
 use openssl::ec::{EcGroup, EcKey};
 use openssl::error::ErrorStack;
@@ -13,7 +13,7 @@ use openssl::x509::extension::{
     AuthorityKeyIdentifier, BasicConstraints, ExtendedKeyUsage, KeyUsage, SubjectAlternativeName,
     SubjectKeyIdentifier,
 };
-use openssl::x509::{X509, X509Builder, X509Name};
+use openssl::x509::{X509, X509Builder, X509Extension, X509Name, X509NameRef};
 
 use crate::clock;
 
@@ -29,7 +29,7 @@ const SERIAL_BYTES: usize = 16;
 /// A certificate with its key, able to sign others.
 #[derive(Debug)]
 pub(super) struct Authority {
-    pub(super) certificate: X509,
+    certificate: X509,
     key: PKey<Private>,
 }
 
@@ -41,36 +41,27 @@ pub(super) struct Leaf<'a> {
     pub(super) not_after: Timestamp,
     /// First byte 0x80 or more, so that DER pads it.
     pub(super) high_serial: bool,
+    /// Where the list is that will name it if it is revoked.
+    pub(super) crl_url: Option<&'a str>,
 }
 
 impl Authority {
     /// A self-signed root.
     pub(super) fn root(name: &str) -> Result<Self, ErrorStack> {
         let key = p256()?;
-        let subject = common_name(name)?;
-        let mut builder = authority_builder(&subject, &key)?;
-        builder.set_issuer_name(&subject)?;
-        builder.append_extension(BasicConstraints::new().critical().ca().build()?)?;
-        append_authority_usage(&mut builder)?;
-        builder.sign(&key, MessageDigest::sha256())?;
-        Ok(Authority {
-            certificate: builder.build(),
-            key,
-        })
+        let certificate = certify(&*common_name(name)?, &key, None, None)?;
+        Ok(Authority { certificate, key })
     }
 
     pub(super) fn intermediate(&self, name: &str) -> Result<Self, ErrorStack> {
         let key = p256()?;
-        let mut builder = authority_builder(&common_name(name)?, &key)?;
-        builder.set_issuer_name(self.certificate.subject_name())?;
-        builder.append_extension(BasicConstraints::new().critical().ca().pathlen(0).build()?)?;
-        append_authority_usage(&mut builder)?;
-        self.append_authority_key_id(&mut builder)?;
-        builder.sign(&self.key, MessageDigest::sha256())?;
-        Ok(Authority {
-            certificate: builder.build(),
-            key,
-        })
+        let certificate = certify(&*common_name(name)?, &key, Some(0), Some(self))?;
+        Ok(Authority { certificate, key })
+    }
+
+    /// Another certificate for an authority's name and key, signed by this one.
+    pub(super) fn cross_sign(&self, other: &Authority, pathlen: Option<u32>) -> Result<X509, ErrorStack> {
+        certify(other.certificate.subject_name(), &other.key, pathlen, Some(self))
     }
 
     pub(super) fn leaf(&self, leaf: &Leaf<'_>, key: &PKeyRef<Public>) -> Result<X509, ErrorStack> {
@@ -101,7 +92,10 @@ impl Authority {
         builder.append_extension(ExtendedKeyUsage::new().server_auth().build()?)?;
         builder.append_extension(BasicConstraints::new().critical().build()?)?;
         append_subject_key_id(&mut builder)?;
-        self.append_authority_key_id(&mut builder)?;
+        builder.append_extension(self.authority_key_id()?)?;
+        if let Some(url) = leaf.crl_url {
+            builder.append_extension(crl_distribution_point(url)?)?;
+        }
         let names = names.build(&builder.x509v3_context(None, None))?;
         builder.append_extension(names)?;
         builder.sign(&self.key, MessageDigest::sha256())?;
@@ -112,10 +106,15 @@ impl Authority {
         &self.certificate
     }
 
-    fn append_authority_key_id(&self, builder: &mut X509Builder) -> Result<(), ErrorStack> {
+    pub(super) fn key(&self) -> &PKeyRef<Private> {
+        &self.key
+    }
+
+    /// What names this authority's key in everything that it signs.
+    pub(super) fn authority_key_id(&self) -> Result<X509Extension, ErrorStack> {
+        let builder = X509::builder()?;
         let context = builder.x509v3_context(Some(&self.certificate), None);
-        let id = AuthorityKeyIdentifier::new().keyid(true).build(&context)?;
-        builder.append_extension(id)
+        AuthorityKeyIdentifier::new().keyid(true).build(&context)
     }
 }
 
@@ -126,8 +125,19 @@ pub(super) fn p256() -> Result<PKey<Private>, ErrorStack> {
     )?)?)
 }
 
-fn authority_builder(subject: &X509Name, key: &PKeyRef<Private>) -> Result<X509Builder, ErrorStack> {
+/// A CA certificate, by itself if nobody else signs it.
+fn certify(
+    subject: &X509NameRef,
+    key: &PKeyRef<Private>,
+    pathlen: Option<u32>,
+    issuer: Option<&Authority>,
+) -> Result<X509, ErrorStack> {
     let now = clock::now().as_second();
+    let mut constraints = BasicConstraints::new();
+    constraints.critical().ca();
+    if let Some(pathlen) = pathlen {
+        constraints.pathlen(pathlen);
+    }
     let mut builder = X509::builder()?;
     builder.set_version(2)?;
     builder.set_serial_number(&*serial(false)?)?;
@@ -135,17 +145,48 @@ fn authority_builder(subject: &X509Name, key: &PKeyRef<Private>) -> Result<X509B
     builder.set_not_before(&*Asn1Time::from_unix(now - AUTHORITY_AGE)?)?;
     builder.set_not_after(&*Asn1Time::from_unix(now + AUTHORITY_LIFETIME)?)?;
     builder.set_pubkey(key)?;
-    Ok(builder)
-}
-
-fn append_authority_usage(builder: &mut X509Builder) -> Result<(), ErrorStack> {
+    builder.append_extension(constraints.build()?)?;
     builder.append_extension(KeyUsage::new().critical().key_cert_sign().crl_sign().build()?)?;
-    append_subject_key_id(builder)
+    append_subject_key_id(&mut builder)?;
+    match issuer {
+        Some(issuer) => {
+            builder.set_issuer_name(issuer.certificate.subject_name())?;
+            builder.append_extension(issuer.authority_key_id()?)?;
+            builder.sign(&issuer.key, MessageDigest::sha256())?;
+        }
+        None => {
+            builder.set_issuer_name(subject)?;
+            builder.sign(key, MessageDigest::sha256())?;
+        }
+    }
+    Ok(builder.build())
 }
 
 fn append_subject_key_id(builder: &mut X509Builder) -> Result<(), ErrorStack> {
     let id = SubjectKeyIdentifier::new().build(&builder.x509v3_context(None, None))?;
     builder.append_extension(id)
+}
+
+/// RFC 5280 section 4.2.1.13: one point, with one URL as its full name.
+fn crl_distribution_point(url: &str) -> Result<X509Extension, ErrorStack> {
+    let mut der = url.as_bytes().to_vec();
+    // from the inside: GeneralName (uniformResourceIdentifier), fullName, distributionPoint, DistributionPoint, list
+    for tag in [0x86, 0xa0, 0xa0, 0x30, 0x30] {
+        der = tagged(tag, &der);
+    }
+    let value = Asn1OctetString::new_from_bytes(&der)?;
+    X509Extension::new_from_der(&*Asn1Object::from_str("2.5.29.31")?, false, &value)
+}
+
+/// DER with a length of at most two bytes, which a URL does not exceed.
+fn tagged(tag: u8, content: &[u8]) -> Vec<u8> {
+    let [high, low] = (content.len() as u16).to_be_bytes();
+    let length: &[u8] = match content.len() {
+        0..=0x7f => &[low],
+        0x80..=0xff => &[0x81, low],
+        _ => &[0x82, high, low],
+    };
+    [&[tag], length, content].concat()
 }
 
 fn common_name(name: &str) -> Result<X509Name, ErrorStack> {

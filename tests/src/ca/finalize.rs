@@ -1,7 +1,5 @@
 //! From a CSR to a certificate (RFC 8555 section 7.4).
 
-use std::sync::Arc;
-
 use axum::extract::{Path, State};
 use axum::response::Response;
 use base64::Engine;
@@ -9,6 +7,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use openssl::pkey::{PKey, Public};
 use serde::Deserialize;
 
+use super::Site;
 use super::authority::Leaf;
 use super::cert_id::cert_id;
 use super::csr::Csr;
@@ -17,7 +16,6 @@ use super::order::{answer, owned};
 use super::post::Post;
 use super::problem::{Problem, ProblemType};
 use super::state::{Certificate, OrderStatus, Progress, State as CaState};
-use super::{Ca, Site};
 
 #[derive(Debug, Deserialize)]
 struct Finalize {
@@ -67,22 +65,22 @@ pub(super) async fn finalize(
         ));
     }
     match knobs.processing {
-        None => issue(&site.ca, &mut state, id, &csr.key)?,
+        None => issue(&site, &mut state, id, &csr.key)?,
         Some(delay) => {
             set_progress(&mut state, id, Progress::Processing);
-            let ca = site.ca.clone();
+            let later = site.clone();
             site.ca.spawn(async move {
                 tokio::time::sleep(delay).await;
-                issue_or_fail(&ca, id, &csr.key);
+                issue_or_fail(&later, id, &csr.key);
             });
         }
     }
     Ok(answer(&site, &state, id, site.ca.now()))
 }
 
-fn issue_or_fail(ca: &Arc<Ca>, id: u64, key: &PKey<Public>) {
-    let mut state = ca.state.lock();
-    if let Err(problem) = issue(ca, &mut state, id, key) {
+fn issue_or_fail(site: &Site, id: u64, key: &PKey<Public>) {
+    let mut state = site.ca.state.lock();
+    if let Err(problem) = issue(site, &mut state, id, key) {
         set_progress(&mut state, id, Progress::Invalid(problem));
     }
 }
@@ -93,7 +91,8 @@ fn set_progress(state: &mut CaState, id: u64, progress: Progress) {
     }
 }
 
-fn issue(ca: &Ca, state: &mut CaState, id: u64, key: &PKey<Public>) -> Result<(), Problem> {
+fn issue(site: &Site, state: &mut CaState, id: u64, key: &PKey<Public>) -> Result<(), Problem> {
+    let ca = &site.ca;
     let knobs = ca.knobs.current();
     let order = state.orders.get(&id).ok_or_else(|| Problem::not_found("order"))?;
     // a profile may be gone meanwhile
@@ -109,6 +108,7 @@ fn issue(ca: &Ca, state: &mut CaState, id: u64, key: &PKey<Public>) -> Result<()
             not_before,
             not_after,
             high_serial: knobs.high_serials,
+            crl_url: Some(&site.url("/crl")),
         },
         key,
     )?;

@@ -29,8 +29,8 @@ use super::ledger::RequestSeen;
 use super::problem::Problem;
 use super::retry_after::http_date;
 use super::{
-    Ca, CaError, ServerIdentity, Site, account, authorization, certificate, challenge, directory, finalize,
-    key_change, new_order, order, renewal_info, revocation, terms,
+    Ca, CaError, ServerIdentity, Site, account, authorization, certificate, challenge, crl, directory,
+    finalize, key_change, new_order, order, renewal_info, revocation, terms,
 };
 
 /// For a client that connects and says nothing.
@@ -54,6 +54,8 @@ fn router(site: Site) -> Router {
         .route("/challenge/{id}/{index}", post(challenge::challenge))
         .route("/finalize/{id}", post(finalize::finalize))
         .route("/cert/{id}", post(certificate::certificate))
+        .route("/cert/{id}/{alternate}", post(certificate::alternate))
+        .route("/crl", get(crl::crl))
         .route("/revoke-cert", post(revocation::revoke))
         .route("/renewal-info/{id}", get(renewal_info::renewal_info))
         .fallback(async || Problem::not_found("resource"))

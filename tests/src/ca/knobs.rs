@@ -55,6 +55,9 @@ pub struct CaKnobs {
     pub order_retry_after: RetryAfter,
     /// Sent with an authorization or challenge that is being validated.
     pub authorization_retry_after: RetryAfter,
+    /// Chains to other roots that every certificate has as well, at most four: with the odd ones the chain is as long
+    /// as the usual one, with the even ones longer by one.
+    pub alternate_roots: usize,
     /// Accounts elsewhere that new accounts can be bound to, each once (RFC 8555 section 7.3.4).
     pub external_accounts: Vec<ExternalAccount>,
     /// The directory demands such a binding, and no account is made without one.
@@ -93,6 +96,7 @@ impl Default for CaKnobs {
             order_lifetime: ORDER_LIFETIME,
             order_retry_after: RetryAfter::Absent,
             authorization_retry_after: RetryAfter::Absent,
+            alternate_roots: 0,
             external_accounts: Vec::new(),
             external_account_required: false,
             max_names: 100,

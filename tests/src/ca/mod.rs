@@ -10,6 +10,7 @@ mod cert_id;
 mod certificate;
 mod challenge;
 mod control;
+mod crl;
 mod csr;
 mod dice;
 mod directory;
@@ -193,7 +194,7 @@ impl AcmeCa {
         let identity = ServerIdentity::loopback()?;
         let tls = http::acceptor(&identity)?;
         let stop = CancellationToken::new();
-        let acme_root_pem = pem(&issuer.root)?;
+        let acme_root_pem = pem(issuer.root())?;
         let ca = Arc::new(Ca {
             issuer,
             vantage: Vantage::new(options.dns),
@@ -241,6 +242,14 @@ impl AcmeCa {
     /// The root of the issued certificates, PEM.
     pub fn acme_root_pem(&self) -> &str {
         &self.acme_root_pem
+    }
+
+    /// The roots of the other chains, in their order, whether they are offered or not, PEM.
+    ///
+    /// # Errors
+    /// OpenSSL's.
+    pub fn alternate_root_pems(&self) -> Result<Vec<String>, ErrorStack> {
+        self.ca.issuer.alternate_roots().map(|root| pem(root)).collect()
     }
 
     /// Its habits and faults.

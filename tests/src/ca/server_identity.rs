@@ -37,6 +37,7 @@ impl ServerIdentity {
             not_before: now,
             not_after: now + LIFETIME,
             high_serial: false,
+            crl_url: None,
         };
         let certificate = root.leaf(&leaf, &*PKey::public_key_from_der(&key.public_key_to_der()?)?)?;
         Ok(ServerIdentity {

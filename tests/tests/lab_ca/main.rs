@@ -3,6 +3,7 @@
 
 mod accounts;
 mod by_hand;
+mod chains;
 mod keys;
 mod orders;
 mod profiles;
