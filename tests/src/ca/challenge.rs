@@ -1,5 +1,6 @@
-//! Challenges: the answer to one, and the validation that follows (RFC 8555 sections 7.5.1, 8.4).
+//! Challenges: the answer to one, and the validation that follows (RFC 8555 sections 7.5.1, 8).
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use axum::Json;
@@ -11,11 +12,13 @@ use hyper::{HeaderMap, header};
 use openssl::sha::sha256;
 use serde_json::{Value, json};
 
+use super::challenge_type::ChallengeType;
 use super::knobs::NameStage;
 use super::ledger::ValidationSeen;
+use super::persist;
 use super::post::Post;
 use super::problem::{Problem, ProblemType};
-use super::state::{Authorization, AuthorizationStatus, Method, Outcome};
+use super::state::{Authorization, AuthorizationStatus, Outcome};
 use super::{Ca, Site};
 
 pub(super) async fn challenge(
@@ -47,18 +50,32 @@ pub(super) async fn challenge(
     }
     let is_pending = authorization.status(site.ca.now()) == AuthorizationStatus::Pending;
     let name = authorization.name.clone();
+    let wildcard = authorization.wildcard;
     let challenge = authorization
         .challenges
         .get_mut(index)
         .ok_or_else(|| Problem::not_found("challenge"))?;
     if answered && is_pending && matches!(challenge.outcome, Outcome::Pending) {
         challenge.outcome = Outcome::Processing;
-        let expected = match challenge.method {
-            Method::Dns01 => dns_01_value(&challenge.token, &thumbprint),
+        let account_url = site.account_url(account);
+        let look = Look {
+            owner: challenge.kind.owner(&name, &account_url),
+            wanted: match challenge.kind {
+                ChallengeType::Dns01 | ChallengeType::DnsAccount01 => {
+                    Sought::Value(dns_01_value(&challenge.token, &thumbprint))
+                }
+                ChallengeType::DnsPersist01 => Sought::Standing(persist::Wanted {
+                    issuers: knobs.issuer_domain_names.clone(),
+                    account_url,
+                    wildcard,
+                }),
+                ChallengeType::Smoke01 => Sought::Nothing,
+            },
+            kind: challenge.kind,
+            name,
         };
         let ca = site.ca.clone();
-        site.ca
-            .spawn(async move { validate(ca, id, index, name, expected).await });
+        site.ca.spawn(async move { validate(ca, id, index, look).await });
     }
 
     let mut headers = HeaderMap::new();
@@ -85,10 +102,16 @@ pub(super) fn object(
         return Value::Null;
     };
     let mut object = json!({
-        "type": match challenge.method { Method::Dns01 => "dns-01" },
+        "type": challenge.kind.as_str(),
         "url": site.url(&format!("/challenge/{authorization_id}/{index}")),
-        "token": challenge.token,
     });
+    if challenge.kind.has_token() {
+        object["token"] = json!(challenge.token);
+    }
+    if challenge.kind == ChallengeType::DnsPersist01 {
+        object["issuer-domain-names"] = json!(site.ca.knobs.current().issuer_domain_names);
+        object["accounturi"] = json!(site.account_url(authorization.account));
+    }
     let status = match &challenge.outcome {
         Outcome::Pending => "pending",
         Outcome::Processing => "processing",
@@ -110,19 +133,39 @@ fn dns_01_value(token: &str, thumbprint: &str) -> String {
     URL_SAFE_NO_PAD.encode(sha256(format!("{token}.{thumbprint}").as_bytes()))
 }
 
-async fn validate(ca: Arc<Ca>, id: u64, index: usize, name: String, expected: String) {
+/// What a validation goes to see.
+struct Look {
+    /// The identifier without `*.`.
+    name: String,
+    kind: ChallengeType,
+    /// Where the TXT records are.
+    owner: String,
+    wanted: Sought,
+}
+
+enum Sought {
+    /// This value, among whatever else is there.
+    Value(String),
+    /// A standing record that fits.
+    Standing(persist::Wanted),
+    /// There is no way to prove it.
+    Nothing,
+}
+
+async fn validate(ca: Arc<Ca>, id: u64, index: usize, look: Look) {
     let knobs = ca.knobs.current();
     tokio::time::sleep(knobs.validation_delay).await;
-    let verdict = match knobs.name_problem(&name, NameStage::Validation) {
+    let verdict = match knobs.name_problem(&look.name, NameStage::Validation) {
         Some(problem) => Err(Problem::new(problem.problem, problem.detail.clone())),
-        None => look(&ca, &name, &expected).await,
+        None => look.perform(&ca).await,
     };
     let now = ca.now();
     let failure = verdict.as_ref().err().map(|problem| problem.detail.clone());
     let mut state = ca.state.lock();
     state.ledger.validation(ValidationSeen {
         at: now,
-        name,
+        name: look.name,
+        challenge: look.kind,
         failure,
     });
     let Some(authorization) = state.authorizations.get_mut(&id) else {
@@ -137,15 +180,39 @@ async fn validate(ca: Arc<Ca>, id: u64, index: usize, name: String, expected: St
     };
 }
 
-/// Every server must show the value, among whatever else is there.
-async fn look(ca: &Ca, name: &str, expected: &str) -> Result<(), Problem> {
-    let owner = format!("_acme-challenge.{name}");
-    let answers = ca.vantage.txt(&owner).await;
-    let answers = answers.map_err(|error| Problem::new(ProblemType::Dns, format!("DNS problem: {error}")))?;
-    for (server, values) in answers {
-        if values.iter().any(|value| value == expected) {
-            continue;
+impl Look {
+    /// Every server must show it.
+    async fn perform(&self, ca: &Ca) -> Result<(), Problem> {
+        if matches!(self.wanted, Sought::Nothing) {
+            let detail = format!(
+                "{} is of the lab's invention and cannot be proved",
+                self.kind.as_str()
+            );
+            return Err(Problem::malformed(detail));
         }
+        let answers = ca.vantage.txt(&self.owner).await;
+        let answers =
+            answers.map_err(|error| Problem::new(ProblemType::Dns, format!("DNS problem: {error}")))?;
+        for (server, values) in answers {
+            match &self.wanted {
+                Sought::Value(wanted) => self.find(wanted, &values, server)?,
+                Sought::Standing(wanted) => {
+                    persist::judge(&values, wanted, ca.now()).map_err(|mut problem| {
+                        problem.detail = format!("{} on {server}: {}", self.owner, problem.detail);
+                        problem
+                    })?
+                }
+                Sought::Nothing => {}
+            }
+        }
+        Ok(())
+    }
+
+    fn find(&self, wanted: &str, values: &[String], server: SocketAddr) -> Result<(), Problem> {
+        if values.iter().any(|value| value == wanted) {
+            return Ok(());
+        }
+        let owner = &self.owner;
         let detail = match values.first() {
             None => format!("no TXT record found at {owner} on {server}"),
             Some(first) => {
@@ -153,7 +220,6 @@ async fn look(ca: &Ca, name: &str, expected: &str) -> Result<(), Problem> {
                 format!("incorrect TXT record \"{first}\" (and {more} more) found at {owner} on {server}")
             }
         };
-        return Err(Problem::new(ProblemType::Unauthorized, detail));
+        Err(Problem::new(ProblemType::Unauthorized, detail))
     }
-    Ok(())
 }

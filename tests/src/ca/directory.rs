@@ -20,7 +20,7 @@ pub(super) async fn directory(State(site): State<Site>) -> Json<Value> {
         "keyChange": site.url("/key-change"),
         "meta": {
             "termsOfService": site.terms_url(site.ca.state.lock().terms),
-            "caaIdentities": ["lab.test"],
+            "caaIdentities": knobs.issuer_domain_names,
             "externalAccountRequired": knobs.external_account_required,
         },
     });

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::challenge_type::ChallengeType;
 use super::endpoint::Endpoint;
 use super::external_account::ExternalAccount;
 use super::problem::ProblemType;
@@ -64,6 +65,10 @@ pub struct CaKnobs {
     pub external_account_required: bool,
     /// Most names in an order.
     pub max_names: usize,
+    /// The challenges of every authorization, in this order.
+    pub challenges: Vec<ChallengeType>,
+    /// What the CA is called in CAA records and in standing records of dns-persist-01.
+    pub issuer_domain_names: Vec<String>,
     /// Orders with notBefore or notAfter are `malformed`, as with Let's Encrypt.
     pub refuse_dates: bool,
     /// What orders may ask for by name; an order that asks for none gets `lifetime` and `max-names`. Empty: the
@@ -100,6 +105,8 @@ impl Default for CaKnobs {
             external_accounts: Vec::new(),
             external_account_required: false,
             max_names: 100,
+            challenges: vec![ChallengeType::Dns01],
+            issuer_domain_names: vec!["lab.test".to_owned()],
             refuse_dates: false,
             profiles: profile::lets_encrypt(),
             replaces: ReplacesAnswers::Checked,

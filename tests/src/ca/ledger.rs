@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, VecDeque};
 use jiff::Timestamp;
 use serde::Serialize;
 
+use super::challenge_type::ChallengeType;
 use super::endpoint::Endpoint;
 
 /// Requests and validations remembered one by one; the counts go on.
@@ -72,6 +73,8 @@ pub struct ValidationSeen {
     pub at: Timestamp,
     /// The name without `*.`.
     pub name: String,
+    /// The challenge's type.
+    pub challenge: ChallengeType,
     /// Absent if it was good, else what the client was told.
     pub failure: Option<String>,
 }

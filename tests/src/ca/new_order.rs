@@ -11,6 +11,7 @@ use jiff::Timestamp;
 use serde::Deserialize;
 
 use super::Site;
+use super::challenge_type::ChallengeType;
 use super::identifier::objection;
 use super::knobs::CaKnobs;
 use super::order::answer;
@@ -19,8 +20,7 @@ use super::problem::{Problem, ProblemType};
 use super::profile::Profile;
 use super::replacement;
 use super::state::{
-    Authorization, AuthorizationStatus, Challenge, Method, Order, OrderStatus, Outcome, Progress,
-    State as CaState,
+    Authorization, AuthorizationStatus, Challenge, Order, OrderStatus, Outcome, Progress, State as CaState,
 };
 
 #[derive(Debug, Deserialize)]
@@ -82,7 +82,7 @@ pub(super) async fn new_order(State(site): State<Site>, post: Post) -> Result<Re
         };
         let id = match reusable {
             Some(id) => id,
-            None => add_authorization(&mut state, account, name, expires)?,
+            None => add_authorization(&mut state, &knobs.challenges, account, name, expires)?,
         };
         authorizations.push(id);
     }
@@ -188,6 +188,7 @@ fn valid_authorization(state: &CaState, account: u64, name: &str, now: Timestamp
             && authz.name == base
             && authz.wildcard == wildcard
             && authz.status(now) == AuthorizationStatus::Valid
+            && !authz.is_persistent()
     };
     state
         .authorizations
@@ -198,30 +199,42 @@ fn valid_authorization(state: &CaState, account: u64, name: &str, now: Timestamp
 
 fn add_authorization(
     state: &mut CaState,
+    challenges: &[ChallengeType],
     account: u64,
     name: &str,
     expires: Timestamp,
 ) -> Result<u64, Problem> {
     let (base, wildcard) = split(name);
-    // section 11.3: 128 bits of entropy
-    let mut token = [0; 32];
-    openssl::rand::rand_bytes(&mut token)?;
-    let challenge = Challenge {
-        method: Method::Dns01,
-        token: URL_SAFE_NO_PAD.encode(token),
-        outcome: Outcome::Pending,
-    };
+    let challenges = challenges
+        .iter()
+        .map(|kind| challenge(*kind))
+        .collect::<Result<_, _>>()?;
     let authorization = Authorization {
         account,
         name: base.to_owned(),
         wildcard,
         expires,
         deactivated: false,
-        challenges: vec![challenge],
+        challenges,
     };
     let id = state.next_id();
     state.authorizations.insert(id, authorization);
     Ok(id)
+}
+
+fn challenge(kind: ChallengeType) -> Result<Challenge, Problem> {
+    let mut token = String::new();
+    if kind.has_token() {
+        // section 11.3: 128 bits of entropy
+        let mut bytes = [0; 32];
+        openssl::rand::rand_bytes(&mut bytes)?;
+        token = URL_SAFE_NO_PAD.encode(bytes);
+    }
+    Ok(Challenge {
+        kind,
+        token,
+        outcome: Outcome::Pending,
+    })
 }
 
 fn split(name: &str) -> (&str, bool) {

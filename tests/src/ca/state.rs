@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::Timestamp;
 use openssl::x509::X509;
 
+use super::challenge_type::ChallengeType;
 use super::jwk::Jwk;
 use super::ledger::Ledger;
 use super::problem::Problem;
@@ -103,16 +104,10 @@ pub(super) enum AuthorizationStatus {
 /// RFC 8555 section 8.
 #[derive(Debug)]
 pub(super) struct Challenge {
-    pub(super) method: Method,
+    pub(super) kind: ChallengeType,
+    /// Empty for types without one.
     pub(super) token: String,
     pub(super) outcome: Outcome,
-}
-
-/// How control is proved.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(super) enum Method {
-    /// RFC 8555 section 8.4.
-    Dns01,
 }
 
 #[derive(Debug)]
@@ -189,6 +184,14 @@ impl State {
 }
 
 impl Authorization {
+    /// Whether a standing record proved it: each order has to look at that again.
+    pub(super) fn is_persistent(&self) -> bool {
+        self.challenges.iter().any(|challenge| {
+            challenge.kind == ChallengeType::DnsPersist01
+                && matches!(challenge.outcome, Outcome::Valid { .. })
+        })
+    }
+
     pub(super) fn status(&self, now: Timestamp) -> AuthorizationStatus {
         if self.deactivated {
             return AuthorizationStatus::Deactivated;

@@ -4,6 +4,7 @@
 mod accounts;
 mod by_hand;
 mod chains;
+mod challenges;
 mod keys;
 mod orders;
 mod profiles;
