@@ -1,4 +1,4 @@
-//! How renewal information and replacements name a certificate (RFC 9773 section 4.1).
+//! How certificates are named: by serial, and by CertID (RFC 9773 section 4.1).
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -55,4 +55,13 @@ pub(super) fn find(state: &State, text: &str) -> Result<u64, Problem> {
         problem.detail = "no such certificate; there is one whose serial has a leading 00 more".to_owned();
     }
     Err(problem)
+}
+
+/// Lower-case hexadecimal, without the leading 00.
+pub(super) fn serial_hex(certificate: &X509Ref) -> String {
+    let number = certificate
+        .serial_number()
+        .to_bn()
+        .and_then(|number| number.to_hex_str());
+    number.map(|hex| hex.to_lowercase()).unwrap_or_default()
 }

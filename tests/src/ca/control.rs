@@ -1,7 +1,8 @@
 //! What a test does to the CA while it runs, beside turning its knobs.
 
+use super::AcmeCa;
+use super::cert_id::serial_hex;
 use super::renewal_info::Window;
-use super::{AcmeCa, serial_hex};
 
 /// Why something cannot be done to the CA.
 #[derive(Debug, thiserror::Error)]

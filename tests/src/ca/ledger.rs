@@ -5,8 +5,11 @@ use std::collections::{BTreeMap, VecDeque};
 use jiff::Timestamp;
 use serde::Serialize;
 
+use super::AcmeCa;
+use super::cert_id::serial_hex;
 use super::challenge_type::ChallengeType;
 use super::endpoint::Endpoint;
+use super::state::Certificate;
 
 /// Requests and validations remembered one by one; the counts go on.
 const KEPT: usize = 100_000;
@@ -130,6 +133,67 @@ impl Ledger {
 
     pub(super) fn renewal_polls(&self) -> Vec<RenewalPoll> {
         self.renewal_polls.iter().cloned().collect()
+    }
+}
+
+impl AcmeCa {
+    /// How much of everything there is.
+    pub fn counts(&self) -> Counts {
+        let state = self.ca.state.lock();
+        Counts {
+            accounts: state.accounts.len(),
+            orders: state.orders.len(),
+            authorizations: state.authorizations.len(),
+            certificates: state.certificates.len(),
+            revoked: state
+                .certificates
+                .values()
+                .filter(|certificate| certificate.revoked.is_some())
+                .count(),
+        }
+    }
+
+    /// Every certificate, oldest first.
+    pub fn certificates(&self) -> Vec<IssuedCertificate> {
+        let state = self.ca.state.lock();
+        let seen = |certificate: &Certificate| IssuedCertificate {
+            serial: serial_hex(&certificate.leaf),
+            names: certificate.names.iter().cloned().collect(),
+            account: format!("/account/{}", certificate.account),
+            cert_id: certificate.cert_id.clone(),
+            chain_pem: certificate.chain_pem.clone(),
+            profile: certificate.profile.clone(),
+            replaced_by: certificate
+                .replaced_by
+                .and_then(|id| state.certificates.get(&id))
+                .map(|successor| serial_hex(&successor.leaf)),
+            revoked: certificate.revoked.map(|revocation| revocation.reason),
+        };
+        state.certificates.values().map(seen).collect()
+    }
+
+    /// Requests by kind of resource, since the start.
+    pub fn requests_by_endpoint(&self) -> BTreeMap<Endpoint, u64> {
+        self.ledger(Ledger::per_endpoint)
+    }
+
+    /// The requests, oldest first.
+    pub fn requests(&self) -> Vec<RequestSeen> {
+        self.ledger(Ledger::requests)
+    }
+
+    /// What validations found, oldest first.
+    pub fn validations(&self) -> Vec<ValidationSeen> {
+        self.ledger(Ledger::validations)
+    }
+
+    /// The requests for renewal information, oldest first.
+    pub fn renewal_polls(&self) -> Vec<RenewalPoll> {
+        self.ledger(Ledger::renewal_polls)
+    }
+
+    fn ledger<T>(&self, read: impl FnOnce(&Ledger) -> T) -> T {
+        read(&self.ca.state.lock().ledger)
     }
 }
 

@@ -58,7 +58,6 @@ pub use replacement::ReplacesAnswers;
 pub use retry_after::RetryAfter;
 pub use server_identity::ServerIdentity;
 
-use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 
@@ -71,7 +70,6 @@ use crate::clock;
 use crate::knobs::KnobCell;
 use dice::Dice;
 use issuer::Issuer;
-use ledger::Ledger;
 use nonce::Nonces;
 use server_identity::pem;
 use state::State;
@@ -259,71 +257,4 @@ impl AcmeCa {
     pub fn knobs(&self) -> &KnobCell<CaKnobs> {
         &self.ca.knobs
     }
-
-    /// How much of everything there is.
-    pub fn counts(&self) -> Counts {
-        let state = self.ca.state.lock();
-        Counts {
-            accounts: state.accounts.len(),
-            orders: state.orders.len(),
-            authorizations: state.authorizations.len(),
-            certificates: state.certificates.len(),
-            revoked: state
-                .certificates
-                .values()
-                .filter(|certificate| certificate.revoked.is_some())
-                .count(),
-        }
-    }
-
-    /// Every certificate, oldest first.
-    pub fn certificates(&self) -> Vec<IssuedCertificate> {
-        let state = self.ca.state.lock();
-        let seen = |certificate: &state::Certificate| IssuedCertificate {
-            serial: serial_hex(&certificate.leaf),
-            names: certificate.names.iter().cloned().collect(),
-            account: format!("/account/{}", certificate.account),
-            cert_id: certificate.cert_id.clone(),
-            chain_pem: certificate.chain_pem.clone(),
-            profile: certificate.profile.clone(),
-            replaced_by: certificate
-                .replaced_by
-                .and_then(|id| state.certificates.get(&id))
-                .map(|successor| serial_hex(&successor.leaf)),
-            revoked: certificate.revoked.map(|revocation| revocation.reason),
-        };
-        state.certificates.values().map(seen).collect()
-    }
-
-    /// Requests by kind of resource, since the start.
-    pub fn requests_by_endpoint(&self) -> BTreeMap<Endpoint, u64> {
-        self.ledger(Ledger::per_endpoint)
-    }
-
-    /// The requests, oldest first.
-    pub fn requests(&self) -> Vec<RequestSeen> {
-        self.ledger(Ledger::requests)
-    }
-
-    /// What validations found, oldest first.
-    pub fn validations(&self) -> Vec<ValidationSeen> {
-        self.ledger(Ledger::validations)
-    }
-
-    /// The requests for renewal information, oldest first.
-    pub fn renewal_polls(&self) -> Vec<RenewalPoll> {
-        self.ledger(Ledger::renewal_polls)
-    }
-
-    fn ledger<T>(&self, read: impl FnOnce(&Ledger) -> T) -> T {
-        read(&self.ca.state.lock().ledger)
-    }
-}
-
-fn serial_hex(certificate: &openssl::x509::X509Ref) -> String {
-    let number = certificate
-        .serial_number()
-        .to_bn()
-        .and_then(|number| number.to_hex_str());
-    number.map(|hex| hex.to_lowercase()).unwrap_or_default()
 }

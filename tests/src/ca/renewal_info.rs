@@ -66,7 +66,7 @@ pub(super) async fn renewal_info(State(site): State<Site>, Path(id): Path<String
     let mut state = site.ca.state.lock();
     let found = cert_id::find(&state, &id);
     let certificate = found.as_ref().ok().and_then(|id| state.certificates.get(id));
-    let serial = certificate.map(|certificate| super::serial_hex(&certificate.leaf));
+    let serial = certificate.map(|certificate| cert_id::serial_hex(&certificate.leaf));
     let answer = match (found, certificate) {
         (Err(problem), _) => Err(problem),
         (Ok(_), None) => Err(Problem::not_found("certificate")),
