@@ -3,8 +3,12 @@
 //!
 //! | Method, path | Meaning |
 //! |---|---|
-//! | GET /ca | counts, requests by endpoint, certificates, validations |
+//! | GET /ca | counts, requests by endpoint, certificates, validations, polls of renewal information |
 //! | GET /ca/requests | every request |
+//! | POST /ca/renewal-info | a certificate's window: `serial`, `start`, `end`, `explanation-url` |
+//! | POST /ca/forget-account | the account with the URL `account` was never there |
+//! | POST /ca/change-terms | accounts must agree to new terms |
+//! | POST /ca/expire-authorizations | the next orders need challenges |
 //! | GET, PATCH /ca/knobs | [`CaKnobs`](crate::ca::CaKnobs); a patch is merged as RFC 7396 |
 //! | GET /dns/records, /dns/updates, /dns/queries | the zones and what was asked of them |
 //! | GET, PATCH /dns/knobs | [`DnsKnobs`](crate::dns::DnsKnobs) |
@@ -13,16 +17,16 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use axum::extract::State;
-use axum::routing::get;
+use axum::routing::{get, post};
 use axum::{Json, Router};
 use hyper::StatusCode;
-use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
-use crate::ca::AcmeCa;
+use crate::ca::{AcmeCa, ControlError, Window};
 use crate::dns::DnsServer;
 use crate::knobs::KnobCell;
 
@@ -77,6 +81,16 @@ fn router(lab: Lab) -> Router {
             "/ca/requests",
             get(async |State(lab): State<Lab>| Json(lab.ca.requests())),
         )
+        .route("/ca/renewal-info", post(renewal_info))
+        .route("/ca/forget-account", post(forget_account))
+        .route(
+            "/ca/change-terms",
+            post(async |State(lab): State<Lab>| lab.ca.change_terms()),
+        )
+        .route(
+            "/ca/expire-authorizations",
+            post(async |State(lab): State<Lab>| lab.ca.expire_authorizations()),
+        )
         .route(
             "/ca/knobs",
             get(async |State(lab): State<Lab>| Json(lab.ca.knobs().current()))
@@ -108,7 +122,40 @@ async fn ca(State(lab): State<Lab>) -> Json<Value> {
         "requests": lab.ca.requests_by_endpoint(),
         "certificates": lab.ca.certificates(),
         "validations": lab.ca.validations(),
+        "renewal-polls": lab.ca.renewal_polls(),
     }))
+}
+
+#[derive(Debug, Deserialize)]
+struct RenewalInfo {
+    serial: String,
+    #[serde(flatten)]
+    window: Window,
+}
+
+async fn renewal_info(
+    State(lab): State<Lab>,
+    Json(wish): Json<RenewalInfo>,
+) -> Result<(), (StatusCode, String)> {
+    lab.ca
+        .set_renewal_info(&wish.serial, wish.window)
+        .map_err(unknown)
+}
+
+#[derive(Debug, Deserialize)]
+struct ForgetAccount {
+    account: String,
+}
+
+async fn forget_account(
+    State(lab): State<Lab>,
+    Json(wish): Json<ForgetAccount>,
+) -> Result<(), (StatusCode, String)> {
+    lab.ca.forget_account(&wish.account).map_err(unknown)
+}
+
+fn unknown(error: ControlError) -> (StatusCode, String) {
+    (StatusCode::NOT_FOUND, format!("{error}\n"))
 }
 
 /// All or nothing: a knob that does not exist changes none.

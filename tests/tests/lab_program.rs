@@ -101,6 +101,30 @@ async fn everything_in_lab_json_is_there_when_it_appears() {
         .unwrap();
     assert_eq!(seen["requests"]["directory"], 1);
 
+    let post = async |path: &str, body: Value| {
+        let request = http
+            .post(format!("{admin}/ca/{path}"))
+            .header("content-type", "application/json");
+        request.body(body.to_string()).send().await.unwrap().status()
+    };
+    let window = json!({ "serial": "00", "start": "2020-01-01T00:00:00Z", "end": "2020-01-02T00:00:00Z" });
+    assert_eq!(post("renewal-info", window).await, 404);
+    assert_eq!(post("renewal-info", json!({ "serial": "00" })).await, 422);
+    assert_eq!(post("forget-account", json!({ "account": "x" })).await, 404);
+    assert_eq!(post("change-terms", json!(null)).await, 200);
+    let again = http
+        .get(facts["directory-url"].as_str().unwrap())
+        .send()
+        .await
+        .unwrap();
+    let again: Value = again.json().await.unwrap();
+    assert!(
+        again["meta"]["termsOfService"]
+            .as_str()
+            .unwrap()
+            .ends_with("/terms/1")
+    );
+
     rustix::process::kill_process(
         rustix::process::Pid::from_child(&running.0),
         rustix::process::Signal::TERM,

@@ -49,7 +49,7 @@ pub enum RenewalAnswers {
 
 /// When the CA would like a certificate to be renewed (section 4.2).
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
-#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+#[serde(rename_all = "kebab-case")]
 pub struct Window {
     /// Its first moment.
     pub start: Timestamp,

@@ -156,6 +156,24 @@ async fn processing_serials_lifetimes_and_reuse_follow_their_knobs() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn dates_of_an_order_are_those_of_the_certificate_unless_the_ca_takes_none() {
+    let bench = Bench::start().await;
+    let account = bench.register().await;
+    let dates = json!({ "notBefore": "2026-01-02T03:04:05Z", "notAfter": "2026-02-03T04:05:06Z" });
+    let issued = bench.issue_with(&account, &[ZONE], &dates).await;
+    let leaf = X509::from_pem(issued.chain_pem.as_bytes()).unwrap();
+    assert_eq!(leaf.not_before().to_string(), "Jan  2 03:04:05 2026 GMT");
+    assert_eq!(leaf.not_after().to_string(), "Feb  3 04:05:06 2026 GMT");
+    let backwards = json!({ "notBefore": "2026-02-02T00:00:00Z", "notAfter": "2026-01-01T00:00:00Z" });
+    let backwards = bench.order_with(&account, &[ZONE], &backwards).await;
+    assert_eq!(backwards.problem(), "malformed");
+    bench.ca.knobs().update(|knobs| knobs.refuse_dates = true);
+    let refused = bench.order_with(&account, &[ZONE], &dates).await;
+    assert_eq!(refused.problem(), "malformed");
+    assert_eq!(bench.order(&account, &[ZONE]).await.status, 201);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn revocation_is_for_those_who_may_and_happens_once() {
     let bench = Bench::start().await;
     let account = bench.register().await;
