@@ -21,6 +21,7 @@ mod faults;
 mod finalize;
 mod http;
 mod identifier;
+mod issuance;
 mod issuer;
 mod jwk;
 mod jws;
