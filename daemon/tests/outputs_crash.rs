@@ -448,6 +448,7 @@ fn outputs(home: &Path) -> Outputs {
         directory: home.join("out"),
         owner: given_away.then(|| "nobody".to_owned()),
         group: grouped.then(|| "4242".to_owned()),
+        with_key: true,
         key_mode: if grouped { 0o640 } else { DEFAULT_KEY_MODE },
         mode: DEFAULT_MODE,
     })
@@ -456,7 +457,7 @@ fn outputs(home: &Path) -> Outputs {
 fn load(from: &Path) -> Files {
     let read = |name| fs::read_to_string(from.join(name)).expect("a file");
     Files {
-        key: Secret::new(read("key.pem")),
+        key: Some(Secret::new(read("key.pem"))),
         certificate: read("cert.pem"),
         chain: read("chain.pem"),
     }
@@ -466,7 +467,7 @@ fn pair() -> Files {
     let (key, issuer) = (key(), key());
     let key_pem = String::from_utf8(key.private_key_to_pem_pkcs8().expect("PEM")).expect("text");
     Files {
-        key: Secret::new(key_pem),
+        key: Some(Secret::new(key_pem)),
         certificate: certificate(&key),
         chain: certificate(&issuer),
     }

@@ -99,19 +99,10 @@ impl Performer<'_> {
             (Action::AwaitRound, State::Answered { order, round }) => self.await_round(order, round).await,
             (Action::AwaitReady, State::Answered { order, .. }) => self.await_ready(order).await,
             (Action::MakeKey, State::Ready { .. }) => self.make_key().await,
-            (Action::Finalize { resumed }, State::Finalizing { order, csr }) => match key {
-                Some(key) => self.finalize(order, csr, key, resumed).await,
-                // the order's certificate could never be used
-                None => Err(fault::refused(
-                    "the stored key of the order is gone; it is ordered anew".into(),
-                )),
-            },
-            (Action::Write, State::Issued { chain, .. }) => match key {
-                Some(key) => self.write(chain, key).await,
-                None => Err(fault::refused(
-                    "the stored key of the certificate is gone; it is ordered anew".into(),
-                )),
-            },
+            (Action::Finalize { resumed }, State::Finalizing { order, csr }) => {
+                self.finalize(order, csr, key, resumed).await
+            }
+            (Action::Write, State::Issued { chain, .. }) => self.write(chain, key).await,
             (action, state) => Err(misplaced(action, state)),
         };
         result.unwrap_or_else(Performed::from)
@@ -433,9 +424,11 @@ impl Performer<'_> {
         &self,
         order: &Order,
         csr: &[u8],
-        key: &Secret,
+        key: Option<&Secret>,
         resumed: bool,
     ) -> Result<Performed, Failure> {
+        // the order's certificate could never be used
+        self.usable(key)?;
         let account = self.account().await?;
         let of_order = |error: acme::Error| fault::of_order(&error);
         let mut seen = if resumed {
@@ -477,10 +470,21 @@ impl Performer<'_> {
         })
     }
 
-    async fn write(&self, chain: &str, key: &Secret) -> Result<Performed, Failure> {
+    /// The key is here, or is not meant to be.
+    fn usable(&self, key: Option<&Secret>) -> Result<(), Failure> {
+        match (&self.certificate.key, key) {
+            (KeySource::Generate(_), None) => Err(fault::refused(
+                "the stored key of the order is gone; it is ordered anew".into(),
+            )),
+            (KeySource::Generate(_), Some(_)) | (KeySource::Request(_), _) => Ok(()),
+        }
+    }
+
+    async fn write(&self, chain: &str, key: Option<&Secret>) -> Result<Performed, Failure> {
+        self.usable(key)?;
         let chain = self.verified(chain, key)?;
         let files = Files {
-            key: key.clone(),
+            key: key.cloned(),
             certificate: chain.cert_pem().to_owned(),
             chain: chain.chain_pem().to_owned(),
         };
@@ -507,13 +511,16 @@ impl Performer<'_> {
     }
 
     /// A chain that does not fit is never used, whoever signed it.
-    fn verified(&self, text: &str, key: &Secret) -> Result<Chain, Failure> {
+    fn verified(&self, text: &str, key: Option<&Secret>) -> Result<Chain, Failure> {
         let unusable = |error: &dyn std::error::Error| {
             fault::refused(format!(
                 "the CA's certificate cannot be used: {error}; it is ordered anew"
             ))
         };
         let chain = Chain::parse(text).map_err(|error| unusable(&error))?;
+        let Some(key) = key else {
+            todo!();
+        };
         let key = PrivateKey::from_pem(key).map_err(|error| unusable(&error))?;
         chain
             .verify(&key, &self.certificate.identifiers)

@@ -19,14 +19,22 @@ pub(super) const CERTIFICATE: &str = "cert.pem";
 pub(super) const CHAIN: &str = "chain.pem";
 pub(super) const FULL_CHAIN: &str = "fullchain.pem";
 
+/// The files of a complete generation.
+pub(super) fn file_names(with_key: bool) -> &'static [&'static str] {
+    match with_key {
+        true => &[KEY, CERTIFICATE, CHAIN, FULL_CHAIN],
+        false => &[CERTIFICATE, CHAIN, FULL_CHAIN],
+    }
+}
+
 /// No key or chain comes near it: whatever is larger is not ours and is not read into memory.
 const MAX_FILE: u64 = 1 << 20;
 
 /// What a generation is made of.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Files {
-    /// Private key, PEM.
-    pub key: Secret,
+    /// Private key, PEM; `None` where it never comes here.
+    pub key: Option<Secret>,
     /// The certificate of `key`, PEM, one block.
     pub certificate: String,
     /// The issuers in order, PEM, without the root; may be empty.
@@ -65,7 +73,7 @@ pub(super) fn numbers(generations: &Directory) -> Result<Vec<u32>, Error> {
 
 impl Files {
     /// The files of a key and the chain that was issued for it.
-    pub fn new(key: Secret, chain: &Chain) -> Self {
+    pub fn new(key: Option<Secret>, chain: &Chain) -> Self {
         Files {
             key,
             certificate: chain.cert_pem().to_owned(),
@@ -74,16 +82,20 @@ impl Files {
     }
 
     /// Name, content and mode of each file.
-    fn contents(&self, options: &Options) -> [(&'static str, Zeroizing<Vec<u8>>, u32); 4] {
+    fn contents(&self, options: &Options) -> Vec<(&'static str, Zeroizing<Vec<u8>>, u32)> {
         let certificate = ended(&self.certificate);
         let chain = ended(&self.chain);
         let full_chain = [&certificate[..], &chain[..]].concat();
-        [
-            (KEY, ended(self.key.expose()), options.key_mode),
+        let key = self
+            .key
+            .as_ref()
+            .map(|key| (KEY, ended(key.expose()), options.key_mode));
+        let public = [
             (CERTIFICATE, certificate, options.mode),
             (CHAIN, chain, options.mode),
             (FULL_CHAIN, full_chain.into(), options.mode),
-        ]
+        ];
+        key.into_iter().chain(public).collect()
     }
 
     /// Writes and flushes the files into an empty directory; flushing that is left to the caller.

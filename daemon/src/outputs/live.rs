@@ -34,6 +34,8 @@ pub enum KeyCheck {
     Matches,
     /// The key belongs to another user now (`owner`), and the daemon may not read it.
     Unreadable,
+    /// The key never comes here.
+    Elsewhere,
 }
 
 /// The number that `live` leads to; `None` when there is no `live`.
@@ -66,14 +68,14 @@ pub(super) fn switch(root: &Directory, number: u32) -> Result<(), Error> {
 }
 
 /// Opens generation `number` and sees that all its files are there.
-pub(super) fn open(generations: &Directory, number: u32) -> Result<Directory, Error> {
+pub(super) fn open(generations: &Directory, number: u32, with_key: bool) -> Result<Directory, Error> {
     let name = generation::name(number);
     let missing = |path| Error::Incomplete { number, path };
     let directory = generations
         .subdirectory(&name)?
         .ok_or_else(|| missing(generations.path.join(&name)))?;
     let names = directory.names()?;
-    match [KEY, CERTIFICATE, CHAIN, FULL_CHAIN]
+    match generation::file_names(with_key)
         .iter()
         .find(|file| !names.iter().any(|name| name == *file))
     {
@@ -83,21 +85,11 @@ pub(super) fn open(generations: &Directory, number: u32) -> Result<Directory, Er
 }
 
 /// Reads a generation back and checks that its key is its certificate's.
-pub(super) fn read(directory: &Directory, number: u32) -> Result<Live, Error> {
+pub(super) fn read(directory: &Directory, number: u32, with_key: bool) -> Result<Live, Error> {
     let chain = read_chain(directory, number)?;
-    let key = match read_text(directory, number, KEY, "private key") {
-        Ok(pem) => {
-            let key = PrivateKey::from_pem(&Secret::new(pem))
-                .map_err(|_| damaged(directory, KEY, "private key"))?;
-            if !chain.is_for(&key) {
-                return Err(Error::Mismatch(directory.path.clone()));
-            }
-            KeyCheck::Matches
-        }
-        Err(Error::Io {
-            errno: Errno::ACCESS, ..
-        }) => KeyCheck::Unreadable,
-        Err(error) => return Err(error),
+    let key = match with_key {
+        true => check_key(directory, number, &chain)?,
+        false => KeyCheck::Elsewhere,
     };
     let generation = Generation {
         number,
@@ -108,6 +100,23 @@ pub(super) fn read(directory: &Directory, number: u32) -> Result<Live, Error> {
         chain,
         key,
     })
+}
+
+fn check_key(directory: &Directory, number: u32, chain: &Chain) -> Result<KeyCheck, Error> {
+    match read_text(directory, number, KEY, "private key") {
+        Ok(pem) => {
+            let key = PrivateKey::from_pem(&Secret::new(pem))
+                .map_err(|_| damaged(directory, KEY, "private key"))?;
+            if !chain.is_for(&key) {
+                return Err(Error::Mismatch(directory.path.clone()));
+            }
+            Ok(KeyCheck::Matches)
+        }
+        Err(Error::Io {
+            errno: Errno::ACCESS, ..
+        }) => Ok(KeyCheck::Unreadable),
+        Err(error) => Err(error),
+    }
 }
 
 /// Reads the three files of certificates, which must agree.

@@ -9,6 +9,8 @@ pub struct Options {
     pub owner: Option<String>,
     /// Group of the files, a name or number; `None` leaves the daemon's.
     pub group: Option<String>,
+    /// The key is written beside its certificate; false where it never comes here.
+    pub with_key: bool,
     /// Mode of `key.pem`.
     pub key_mode: u32,
     /// Mode of the files without a key.

@@ -42,7 +42,7 @@ fn pem(key: &PKey<Private>) -> Secret {
 fn pair() -> Files {
     let key = key();
     Files {
-        key: pem(&key),
+        key: Some(pem(&key)),
         certificate: certificate(&key),
         chain: certificate(&self::key()),
     }
@@ -53,6 +53,7 @@ fn options(directory: &Path) -> Options {
         directory: directory.to_owned(),
         owner: None,
         group: None,
+        with_key: true,
         key_mode: DEFAULT_KEY_MODE,
         mode: DEFAULT_MODE,
     }
@@ -173,6 +174,7 @@ fn old_generations_go_but_never_the_live_one() {
 fn declared_modes_hold_whatever_the_umask_and_are_restored() {
     let fixture = Fixture::new();
     let outputs = Outputs::new(Options {
+        with_key: true,
         key_mode: 0o440,
         mode: 0o604,
         ..options(&fixture.directory())
@@ -201,6 +203,7 @@ fn owner_and_group_are_as_declared() {
     let outputs = Outputs::new(Options {
         owner: Some("nobody".into()),
         group: Some("4242".into()),
+        with_key: true,
         key_mode: 0o640,
         ..options(&fixture.directory())
     });

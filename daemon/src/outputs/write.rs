@@ -57,7 +57,7 @@ impl Outputs {
 
         let numbers = generation::numbers(&generations)?;
         for number in numbers.iter().rev().copied() {
-            if let Ok(directory) = live::open(&generations, number)
+            if let Ok(directory) = live::open(&generations, number, self.options.with_key)
                 && files.are_in(&directory, &self.options)
             {
                 self.apply_ownership(&directory, ownership)?;
@@ -111,7 +111,7 @@ impl Outputs {
     /// Any [`Error`]; `live` leads to the old or to the new generation, never elsewhere.
     pub fn activate(&self, number: u32) -> Result<(), Error> {
         let (root, generations) = self.open_or_make()?;
-        live::open(&generations, number)?;
+        live::open(&generations, number, self.options.with_key)?;
         if live::target(&root)? == Some(number) {
             // the rename may not have reached the disk before a crash
             root.flush()?;
@@ -140,7 +140,8 @@ impl Outputs {
             number,
             path: root.path.join(GENERATIONS),
         })?;
-        live::read(&live::open(&generations, number)?, number).map(Some)
+        let with_key = self.options.with_key;
+        live::read(&live::open(&generations, number, with_key)?, number, with_key).map(Some)
     }
 
     /// Removes the remains of killed writes and re-applies owner, group and mode to every generation.

@@ -113,6 +113,7 @@ impl Builder<'_> {
             group: self
                 .group(&at.key("group"), raw.group)
                 .or_else(|| shared.group.clone()),
+            with_key: true,
             key_mode: key_mode.unwrap_or(outputs::DEFAULT_KEY_MODE),
             mode: mode.unwrap_or(outputs::DEFAULT_MODE),
         }

@@ -124,6 +124,7 @@ fn everything_that_is_written_reaches_its_part() {
                 directory: "/etc/ssl/one".into(),
                 owner: None,
                 group: Some("ssl-cert".into()),
+                with_key: true,
                 key_mode: 0o600,
                 mode: outputs::DEFAULT_MODE,
             },
