@@ -99,10 +99,7 @@ fn what_the_sample_shows_as_a_default_is_the_default() {
     assert_eq!(shown.engine, defaults.engine);
     assert_eq!(shown.drain, defaults.drain);
     assert_eq!(shown.cas[0].acme.name.as_str(), "internal");
-    assert_eq!(
-        shown.cas[1].acme.request_timeout,
-        defaults.cas[0].acme.request_timeout
-    );
+    assert_eq!(shown.cas[1], defaults.cas[0]);
     let (one, other) = (&shown.providers[0].options, &defaults.providers[0].options);
     assert!(one.sha256.is_some(), "the sample's settings were not uncommented");
     assert_eq!(
@@ -114,7 +111,11 @@ fn what_the_sample_shows_as_a_default_is_the_default() {
         (other.call_interval, other.concurrent_calls),
     );
     assert_eq!(one.library, other.library);
-    assert_eq!(shown.certificates[0].key, defaults.certificates[0].key);
+    let (one, other) = (&shown.certificates[0], &defaults.certificates[0]);
+    assert_eq!(
+        (&one.key, &one.challenges, &one.chain),
+        (&other.key, &other.challenges, &other.chain)
+    );
     assert_eq!(
         shown.certificates[0].output.directory,
         defaults.certificates[0].output.directory

@@ -248,6 +248,14 @@ impl Findings {
             .is_some_and(|marks| marks.is_peeled(&location.path))
     }
 
+    /// True when a value of the mapping was refused for its shape, or its key for its name.
+    pub fn has_peeled(&self, mapping: &Location) -> bool {
+        self.documents[mapping.document]
+            .marks
+            .as_ref()
+            .is_some_and(|marks| marks.peeled_keys(&mapping.path).next().is_some())
+    }
+
     /// True when an element of the list was refused for its shape.
     pub fn is_shortened(&self, location: &Location) -> bool {
         self.documents[location.document]

@@ -6,8 +6,10 @@ use serde_json::{Value, json};
 
 use super::{Config, ProviderConfig, build::route::serving};
 use crate::{
-    acme, engine,
-    types::{DnsName, Identifier},
+    engine::{self, AuthorityOptions, KeySource},
+    pki::ChainPreference,
+    schedule::{Limit, Limits},
+    types::{CaName, DnsName, Identifier},
 };
 
 /// The summary for people: what is asked of whom, who proves it, where it goes.
@@ -23,7 +25,77 @@ pub fn text(config: &Config) -> String {
         out.push('\n');
         one(&mut out, config, certificate);
     }
+    for ca in &config.cas {
+        out.push('\n');
+        authority_text(&mut out, ca);
+    }
     out
+}
+
+fn authority_text(out: &mut String, ca: &AuthorityOptions) {
+    let _ = writeln!(out, "CA {}", ca.acme.name);
+    let mut line = |label: &str, text: &str| {
+        let _ = writeln!(out, "  {label:<10}{text}");
+    };
+    let staging = if ca.staging {
+        "  (staging: nobody trusts it)"
+    } else {
+        ""
+    };
+    line("directory", &format!("{}{staging}", ca.acme.directory));
+    if ca.external_account.is_some() {
+        line("account", "bound to an external account");
+    }
+    if let Some(age) = ca.rollover {
+        line(
+            "rollover",
+            &format!("of the account key after {}", span(age.as_secs())),
+        );
+    }
+    if let Some(trial) = &ca.trial {
+        line("trial", &format!("at {trial}"));
+    }
+    let limits: Vec<String> = limits(&ca.limits)
+        .into_iter()
+        .map(|(name, limit)| {
+            format!(
+                "{name} {} in {}",
+                limit.most,
+                span(limit.per.as_secs().unsigned_abs())
+            )
+        })
+        .collect();
+    let breaker = if ca.limits.breaker { "" } else { ", and no breaker" };
+    let limits = if limits.is_empty() {
+        "none known".to_owned()
+    } else {
+        limits.join(", ")
+    };
+    line("limits", &format!("{limits}{breaker}"));
+}
+
+/// Each limit that there is, with its name.
+fn limits(limits: &Limits) -> Vec<(&'static str, Limit)> {
+    [
+        ("orders", limits.orders),
+        ("exact set", limits.exact_set),
+        ("registered domain", limits.registered_domain),
+        ("failed authorizations", limits.failed_authorizations),
+    ]
+    .into_iter()
+    .filter_map(|(name, limit)| Some((name, limit?)))
+    .collect()
+}
+
+/// A length of time as the configuration has it.
+fn span(seconds: u64) -> String {
+    [(86_400, "d"), (3_600, "h"), (60, "m")]
+        .into_iter()
+        .find(|(unit, _)| seconds > 0 && seconds.is_multiple_of(*unit))
+        .map_or_else(
+            || format!("{seconds}s"),
+            |(unit, letter)| format!("{}{letter}", seconds / unit),
+        )
 }
 
 /// The summary for programs.
@@ -47,8 +119,17 @@ pub fn json(config: &Config) -> Value {
                 "certificate": certificate.name.as_str(),
                 "names": names,
                 "ca": certificate.cas[0].as_str(),
-                "directory": ca(config, certificate).map(|ca| ca.directory.as_str()),
-                "key": certificate.key.to_string(),
+                "directory": ca(config, &certificate.cas[0]).map(|ca| ca.acme.directory.as_str()),
+                "cas": certificate.cas,
+                "profiles": certificate.profiles,
+                "challenges": certificate.challenges,
+                "chain": certificate.chain.to_string(),
+                "lifetime_seconds": certificate.lifetime.map(|lifetime| lifetime.as_secs_f64()),
+                "key": certificate.key.kind(),
+                "csr": match &certificate.key {
+                    KeySource::Generate(_) => None,
+                    KeySource::Request(path) => Some(path),
+                },
                 "output": {
                     "directory": certificate.output.directory,
                     "owner": certificate.output.owner,
@@ -63,7 +144,28 @@ pub fn json(config: &Config) -> Value {
             })
         })
         .collect();
-    json!({ "files": config.files, "certificates": certificates })
+    let cas: Vec<Value> = config.cas.iter().map(authority).collect();
+    json!({ "files": config.files, "certificates": certificates, "cas": cas })
+}
+
+fn authority(ca: &AuthorityOptions) -> Value {
+    let limits: serde_json::Map<_, _> = limits(&ca.limits)
+        .into_iter()
+        .map(|(name, limit)| {
+            let limit = json!({ "most": limit.most, "per_seconds": limit.per.as_secs_f64() });
+            (name.replace(' ', "_"), limit)
+        })
+        .collect();
+    json!({
+        "ca": ca.acme.name.as_str(),
+        "directory": ca.acme.directory.as_str(),
+        "staging": ca.staging,
+        "trial": ca.trial,
+        "external_account": ca.external_account.as_ref().map(|account| &account.kid),
+        "account_key_rollover_seconds": ca.rollover.map(|age| age.as_secs_f64()),
+        "limits": limits,
+        "breaker": ca.limits.breaker,
+    })
 }
 
 fn one(out: &mut String, config: &Config, certificate: &engine::Certificate) {
@@ -81,11 +183,22 @@ fn one(out: &mut String, config: &Config, certificate: &engine::Certificate) {
             &format!("{}  {by}", both(identifier)),
         );
     }
-    match ca(config, certificate) {
-        Some(ca) => line("ca", &format!("{}  {}", ca.name, ca.directory)),
-        None => line("ca", certificate.cas[0].as_str()),
+    for (index, name) in certificate.cas.iter().enumerate() {
+        let profile = certificate.profiles.get(name);
+        let profile = profile.map_or_else(String::new, |profile| format!("  for the profile {profile}"));
+        let directory = ca(config, name).map_or("", |ca| ca.acme.directory.as_str());
+        let label = if index == 0 { "ca" } else { "  else" };
+        line(label, &format!("{name}  {directory}{profile}"));
     }
     line("key", &certificate.key.to_string());
+    let challenges: Vec<_> = certificate.challenges.iter().map(ToString::to_string).collect();
+    line("challenge", &challenges.join(", else "));
+    if certificate.chain != ChainPreference::Default {
+        line("chain", &certificate.chain.to_string());
+    }
+    if let Some(lifetime) = certificate.lifetime {
+        line("lifetime", &span(lifetime.as_secs()));
+    }
     let output = &certificate.output;
     let ownership = match (&output.owner, &output.group) {
         (None, None) => String::new(),
@@ -140,9 +253,8 @@ fn instance_name(provider: &ProviderConfig) -> &str {
     provider.options.instance.as_str()
 }
 
-fn ca<'c>(config: &'c Config, certificate: &engine::Certificate) -> Option<&'c acme::Options> {
-    let mut known = config.cas.iter().map(|ca| &ca.acme);
-    known.find(|ca| ca.name == certificate.cas[0])
+fn ca<'c>(config: &'c Config, name: &CaName) -> Option<&'c AuthorityOptions> {
+    config.cas.iter().find(|ca| ca.acme.name == *name)
 }
 
 /// A command, with quotes where a word would look like two.

@@ -2,6 +2,7 @@ use std::{fs, os::unix::fs::PermissionsExt as _, path::PathBuf};
 
 use super::*;
 
+mod authorities;
 mod options;
 mod reports;
 mod secrets;

@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use crate::{acme, schedule::Limits, secret_source::SecretSource};
+use crate::{acme, schedule::Limits, secret_source::SecretSource, types::CaName};
 
 /// A CA and how the daemon behaves towards it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -18,6 +18,8 @@ pub struct AuthorityOptions {
     pub limits: Limits,
     /// A CA for trials, whose certificates nobody trusts.
     pub staging: bool,
+    /// The CA at which a certificate of this one is tried.
+    pub trial: Option<CaName>,
 }
 
 /// What a CA gives to people who have an account there already (RFC 8555 7.3.4).

@@ -1,23 +1,31 @@
-use std::path::PathBuf;
+use std::{path::PathBuf, time::Duration};
 
 use openssl::x509::X509;
 use url::{Host, Url};
 
-use super::{Builder, Entries, paths::PathProblem};
+use super::{
+    Builder, Entries,
+    contact::contact,
+    limits::limits,
+    paths::PathProblem,
+    preset::{self, LETS_ENCRYPT, Preset},
+    trial::Trial,
+};
 use crate::{
     acme,
     config::{
         fault::Problem,
         findings::Location,
+        near::nearest,
         raw::{self, Flag, Text},
     },
     engine::AuthorityOptions,
     schedule::Limits,
-    types::{CaName, DnsName, IdError},
+    types::{CaName, IdError},
 };
 
-/// What most people want to copy.
-const LETS_ENCRYPT: &str = "https://acme-v02.api.letsencrypt.org/directory";
+/// A rollover is a change of the account at the CA: at most once a day.
+const SHORTEST_ROLLOVER: Duration = Duration::from_secs(24 * 3600);
 
 #[derive(Debug, thiserror::Error)]
 enum CaProblem {
@@ -25,6 +33,15 @@ enum CaProblem {
     Name(IdError),
     #[error("the CA `{0}` has no directory address")]
     NoDirectory(String),
+    #[error("there is no preset `{0}`")]
+    NoPreset(String),
+    #[error("`{text}` is no kind of an account's key")]
+    AccountKey {
+        text: String,
+        near: Option<&'static str>,
+    },
+    #[error("a key that is rolled over more often than daily is never at rest")]
+    Rollover,
     #[error("`{text}` is not an address: {error}")]
     Address { text: String, error: url::ParseError },
     #[error("`{0}` does not begin with https://")]
@@ -43,7 +60,29 @@ impl Problem for CaProblem {
     fn help(&self) -> Option<String> {
         match self {
             CaProblem::Name(_) => None,
-            CaProblem::NoDirectory(_) => Some(format!("for Let's Encrypt write `directory: {LETS_ENCRYPT}`")),
+            CaProblem::NoDirectory(name) if name == "step-ca" => {
+                Some("write `directory: https://HOST/acme/PROVISIONER/directory`, and under `ca-file` the file with step-ca's root".into())
+            }
+            CaProblem::NoDirectory(name) => match preset::near(name) {
+                Some(near) => Some(format!("did you mean `{near}`?")),
+                None => Some(format!(
+                    "write `directory: ADDRESS`, or `preset:` and one of {}",
+                    preset_names()
+                )),
+            },
+            CaProblem::NoPreset(name) => match preset::near(name) {
+                Some(near) => Some(format!("did you mean `{near}`?")),
+                None => Some(format!(
+                    "write one of {}; any other CA needs its `directory` only",
+                    preset_names()
+                )),
+            },
+            CaProblem::AccountKey { near: Some(near), .. } => Some(format!("did you mean `{near}`?")),
+            CaProblem::AccountKey { near: None, .. } => {
+                let known = acme::Algorithm::ALL.map(|one| format!("`{one}`"));
+                Some(format!("write one of {}", known.join(", ")))
+            }
+            CaProblem::Rollover => Some("write `1d` or more, such as `365d`".into()),
             CaProblem::Address { .. } | CaProblem::Extra => {
                 Some(format!("write it in full, as in `{LETS_ENCRYPT}`"))
             }
@@ -69,9 +108,30 @@ impl Problem for CaProblem {
 
 /// The CAs.
 pub(super) struct Cas {
-    pub built: Vec<(Location, AuthorityOptions)>,
+    pub built: Vec<Ca>,
     /// Every name that the files hold, also those of faulty entries.
     pub names: Vec<String>,
+}
+
+/// A CA, and what certificates take from it.
+pub(super) struct Ca {
+    pub options: AuthorityOptions,
+    /// For certificates that name none.
+    pub profile: Option<String>,
+    /// See [`Preset::wildcards`].
+    pub wildcards: bool,
+}
+
+impl Ca {
+    pub fn name(&self) -> &CaName {
+        &self.options.acme.name
+    }
+}
+
+impl Cas {
+    pub fn named(&self, name: &str) -> Option<&Ca> {
+        self.built.iter().find(|ca| ca.name().as_str() == name)
+    }
 }
 
 impl Builder<'_> {
@@ -80,16 +140,51 @@ impl Builder<'_> {
             built: Vec::new(),
             names: Vec::new(),
         };
-        for (name, location, raw) in entries.into_each() {
+        let mut trials = Vec::new();
+        for (name, location, mut raw) in entries.into_each() {
             cas.names.push(name.clone());
-            if let Some(ca) = self.ca(name, &location, raw) {
-                cas.built.push((location, ca));
+            let staging = raw.staging.take();
+            let preset = self.preset(&name, &location, &raw);
+            trials.push(match staging {
+                Some(Text(name)) => Some(Trial::Named(location.key("staging"), name)),
+                None => preset.and_then(|preset| preset.trial).map(Trial::Preset),
+            });
+            cas.built.extend(self.ca(name, &location, raw, preset));
+        }
+        for (index, trial) in trials.into_iter().enumerate() {
+            let name = &cas.names[index];
+            let trial = trial.and_then(|trial| self.trial(&cas, name, trial));
+            let ca = cas.built.iter_mut().find(|ca| ca.name().as_str() == name);
+            if let Some(ca) = ca {
+                ca.options.trial = trial;
             }
         }
         cas
     }
 
-    fn ca(&mut self, name: String, location: &Location, raw: raw::Ca) -> Option<AuthorityOptions> {
+    /// What is known of this CA by its name or its directory.
+    fn preset(&mut self, name: &str, location: &Location, raw: &raw::Ca) -> Option<&'static Preset> {
+        match (&raw.preset, &raw.directory) {
+            (Some(Text(text)), _) => {
+                let known = preset::named(text);
+                if known.is_none() {
+                    self.findings
+                        .value(&location.key("preset"), &CaProblem::NoPreset(text.clone()));
+                }
+                known
+            }
+            (None, Some(Text(directory))) => preset::at(directory),
+            (None, None) => preset::named(name),
+        }
+    }
+
+    fn ca(
+        &mut self,
+        name: String,
+        location: &Location,
+        raw: raw::Ca,
+        preset: Option<&'static Preset>,
+    ) -> Option<Ca> {
         let agreed = matches!(raw.agree_terms, Some(Flag(true)));
         match raw.agree_terms {
             Some(Flag(true)) => {}
@@ -101,10 +196,18 @@ impl Builder<'_> {
                 .findings
                 .missing(location, "agree-terms", &CaProblem::Terms(name.clone())),
         }
-        let directory = match raw.directory {
+        let preset_is_wrong = preset.is_none() && raw.preset.is_some();
+        let known = preset.and_then(|preset| preset.directory);
+        let directory = match raw
+            .directory
+            .or_else(|| known.map(|known| Text(known.to_owned())))
+        {
             None => {
-                self.findings
-                    .missing(location, "directory", &CaProblem::NoDirectory(name.clone()));
+                if !preset_is_wrong && !self.findings.is_peeled(&location.key("preset")) {
+                    let name = preset.map_or(name.as_str(), |preset| preset.name);
+                    let problem = CaProblem::NoDirectory(name.to_owned());
+                    self.findings.missing(location, "directory", &problem);
+                }
                 None
             }
             Some(Text(text)) => match directory(&text) {
@@ -129,6 +232,21 @@ impl Builder<'_> {
         let ca_file = raw
             .ca_file
             .and_then(|text| self.roots(&location.key("ca-file"), &text));
+        let needed = preset.and_then(|preset| preset.external_account);
+        let external_account = self.external_account(&name, location, raw.external_account, needed);
+        let account_key = match &raw.account_key {
+            None => Some(acme::Algorithm::default()),
+            Some(Text(text)) => self.account_key(&location.key("account-key"), text),
+        };
+        let rollover = raw.account_key_rollover.map(|raw::Duration(age)| age);
+        if rollover.is_some_and(|age| age < SHORTEST_ROLLOVER) {
+            self.findings
+                .value(&location.key("account-key-rollover"), &CaProblem::Rollover);
+        }
+        let profile = raw
+            .profile
+            .and_then(|text| self.profile(&location.key("profile"), text));
+        let usual = preset.map_or(Limits::NONE, |preset| preset.limits);
         let name: CaName = match name.parse() {
             Ok(name) => name,
             Err(error) => {
@@ -146,14 +264,32 @@ impl Builder<'_> {
                 .request_timeout
                 .map_or(acme::DEFAULT_REQUEST_TIMEOUT, |raw::Duration(time)| time),
         };
-        Some(AuthorityOptions {
+        let options = AuthorityOptions {
             acme,
-            account_key: acme::Algorithm::Es256,
-            external_account: None,
-            rollover: None,
-            limits: Limits::NONE,
-            staging: false,
+            account_key: account_key?,
+            external_account: external_account?,
+            rollover,
+            limits: limits(raw.limits, usual),
+            staging: preset.is_some_and(|preset| preset.staging),
+            trial: None,
+        };
+        Some(Ca {
+            options,
+            profile,
+            wildcards: preset.is_none_or(|preset| preset.wildcards),
         })
+    }
+
+    fn account_key(&mut self, at: &Location, text: &str) -> Option<acme::Algorithm> {
+        let algorithm = text.parse().ok();
+        if algorithm.is_none() {
+            let problem = CaProblem::AccountKey {
+                text: text.to_owned(),
+                near: nearest(text, acme::Algorithm::ALL.map(acme::Algorithm::as_str)),
+            };
+            self.findings.value(at, &problem);
+        }
+        algorithm
     }
 
     fn roots(&mut self, location: &Location, text: &Text) -> Option<PathBuf> {
@@ -179,6 +315,11 @@ impl Builder<'_> {
     }
 }
 
+fn preset_names() -> String {
+    let names: Vec<_> = preset::names().map(|name| format!("`{name}`")).collect();
+    names.join(", ")
+}
+
 /// RFC 8555 6.1: https; a CA on this machine may do without.
 fn directory(text: &str) -> Result<Url, CaProblem> {
     let url = Url::parse(text).map_err(|error| CaProblem::Address {
@@ -200,16 +341,6 @@ fn directory(text: &str) -> Result<Url, CaProblem> {
         return Err(CaProblem::Extra);
     }
     Ok(url)
-}
-
-/// RFC 8555 7.3: a `mailto` URL with one address and no header fields.
-fn contact(text: &str) -> Option<String> {
-    let address = text.strip_prefix("mailto:").unwrap_or(text);
-    let (local, domain) = address.rsplit_once('@')?;
-    let plain = |c: char| c.is_ascii_alphanumeric() || "!#$&'*+-./=^_`{|}~".contains(c);
-    let good_local = !local.is_empty() && local.len() <= 64 && local.chars().all(plain);
-    let domain: DnsName = domain.parse().ok()?;
-    good_local.then(|| format!("mailto:{local}@{domain}"))
 }
 
 #[cfg(test)]
@@ -242,28 +373,5 @@ mod tests {
             directory("ca.example.org"),
             Err(CaProblem::Address { .. })
         ));
-    }
-
-    #[test]
-    fn a_contact_is_one_address_without_header_fields() {
-        assert_eq!(
-            contact("ops@example.org").as_deref(),
-            Some("mailto:ops@example.org")
-        );
-        assert_eq!(
-            contact("mailto:ops+acme@bücher.example").as_deref(),
-            Some("mailto:ops+acme@xn--bcher-kva.example")
-        );
-        for bad in [
-            "",
-            "ops",
-            "@example.org",
-            "a@b@c",
-            "a@example.org,b@example.org",
-            "a@example.org?subject=x",
-            "a b@example.org",
-        ] {
-            assert_eq!(contact(bad), None, "{bad}");
-        }
     }
 }

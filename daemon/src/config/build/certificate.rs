@@ -7,6 +7,7 @@ use super::{
     Builder, Entries,
     ca::Cas,
     output::{Directories, SharedOutput},
+    quoted,
     route::Routes,
 };
 use crate::{
@@ -14,12 +15,12 @@ use crate::{
         fault::Problem,
         findings::Location,
         near::nearest,
-        raw::{self, Text},
+        raw::{self, OneOrMore, Text},
     },
     deployment::HookOptions,
     engine::{self, DEFAULT_CHALLENGES, KeySource},
     pki::{ChainPreference, KeyType},
-    types::{CaName, CertificateName, DnsName, IdError, Identifier, NameError},
+    types::{CaName, CertificateName, ChallengeMethod, DnsName, IdError, Identifier, NameError},
 };
 
 #[derive(Debug, thiserror::Error)]
@@ -36,12 +37,6 @@ enum CertificateProblem {
     Covered { name: Identifier, wildcard: Identifier },
     #[error("no provider serves {}", both_ways(.0))]
     NoProvider(DnsName),
-    #[error("there is no CA `{name}`")]
-    NoSuchCa {
-        name: String,
-        near: Option<String>,
-        known: Vec<String>,
-    },
     #[error("no CA is configured")]
     NoCas,
     #[error("it is not said which CA issues `{0}`")]
@@ -67,9 +62,7 @@ impl Problem for CertificateProblem {
             CertificateProblem::NoProvider(name) => Some(format!(
                 "add `{name}` or a parent of it to the `zones` of a provider;\nif its `_acme-challenge` is a CNAME into another zone, that zone as well"
             )),
-            CertificateProblem::NoSuchCa { near: Some(near), .. }
-            | CertificateProblem::KeyType { near: Some(near), .. } => Some(format!("did you mean `{near}`?")),
-            CertificateProblem::NoSuchCa { known, .. } => Some(format!("write one of {}", known.join(", "))),
+            CertificateProblem::KeyType { near: Some(near), .. } => Some(format!("did you mean `{near}`?")),
             CertificateProblem::NoCas => Some("name one under `cas`".into()),
             CertificateProblem::WhichCa(_, known) => Some(format!(
                 "write `ca:` and one of {}, here or under `defaults`",
@@ -97,7 +90,9 @@ pub(super) struct Context<'a> {
 /// What certificates share.
 #[derive(Debug)]
 pub(super) struct Defaults {
-    ca: Option<CaName>,
+    cas: Option<Vec<CaName>>,
+    challenges: Vec<ChallengeMethod>,
+    chain: ChainPreference,
     key_type: KeyType,
     output: SharedOutput,
     hook: Option<HookOptions>,
@@ -109,10 +104,18 @@ impl Builder<'_> {
     pub(super) fn defaults(&mut self, at: &Location, raw: raw::Defaults, cas: &Cas) -> Defaults {
         let location = at.key("ca");
         let given = raw.ca.is_some() || self.findings.is_peeled(&location);
-        let ca = raw.ca.and_then(|text| self.known_ca(&location, &text, cas));
+        let named = raw.ca.and_then(|names| self.cas_named(&location, names, cas));
         Defaults {
-            ca_refused: given && ca.is_none(),
-            ca,
+            ca_refused: given && named.is_none(),
+            cas: named,
+            challenges: raw
+                .challenges
+                .and_then(|texts| self.challenges(&at.key("challenges"), &texts))
+                .unwrap_or_else(|| DEFAULT_CHALLENGES.into()),
+            chain: raw
+                .chain
+                .and_then(|chain| self.chain(&at.key("chain"), chain))
+                .unwrap_or_default(),
             key_type: raw
                 .key
                 .and_then(|text| self.key_type(&at.key("key"), &text))
@@ -149,6 +152,7 @@ impl Builder<'_> {
                 certificate.identifiers.clone(),
                 certificate.key.kind(),
                 certificate.cas.clone(),
+                certificate.profiles.clone(),
             );
             match seen.get(&same) {
                 Some(first) => {
@@ -189,7 +193,20 @@ impl Builder<'_> {
             }
             Some(texts) => self.identifiers(text, &location.key("names"), texts, context.routes),
         };
-        let ca = self.ca_of(text, location, raw.ca, context);
+        let cas = self.cas_of(text, location, raw.ca, context);
+        let profiles = cas
+            .as_ref()
+            .and_then(|asked| self.profiles(&location.key("profile"), raw.profile, asked, context.cas));
+        let asked = cas.as_deref().unwrap_or_default();
+        self.wildcards(location, &identifiers, asked, context.cas);
+        let challenges = match raw.challenges {
+            Some(texts) => self.challenges(&location.key("challenges"), &texts),
+            None => Some(context.defaults.challenges.clone()),
+        };
+        let chain = match raw.chain {
+            Some(chain) => self.chain(&location.key("chain"), chain),
+            None => Some(context.defaults.chain.clone()),
+        };
         let key_type = raw.key.map(|text| self.key_type(&location.key("key"), &text));
         let hook = match raw.hook {
             Some(hook) => self.hook(&location.key("hook"), hook),
@@ -207,12 +224,12 @@ impl Builder<'_> {
         Some(engine::Certificate {
             name: name?,
             identifiers,
-            cas: vec![ca?],
-            profiles: BTreeMap::new(),
+            cas: cas?,
+            profiles: profiles?,
             key: KeySource::Generate(key_type.unwrap_or(Some(context.defaults.key_type))?),
-            challenges: DEFAULT_CHALLENGES.into(),
-            chain: ChainPreference::Default,
-            lifetime: None,
+            challenges: challenges?,
+            chain: chain?,
+            lifetime: raw.lifetime.map(|raw::Duration(lifetime)| lifetime),
             output,
             hook,
         })
@@ -276,23 +293,23 @@ impl Builder<'_> {
         identifiers.into_keys().collect()
     }
 
-    fn ca_of(
+    fn cas_of(
         &mut self,
         certificate: &str,
         location: &Location,
-        text: Option<Text>,
+        names: Option<OneOrMore>,
         context: &Context<'_>,
-    ) -> Option<CaName> {
+    ) -> Option<Vec<CaName>> {
         let at = location.key("ca");
-        if let Some(text) = text {
-            return self.known_ca(&at, &text, context.cas);
+        if let Some(names) = names {
+            return self.cas_named(&at, names, context.cas);
         }
-        let Defaults { ca, ca_refused, .. } = &context.defaults;
-        if ca.is_some() || *ca_refused {
-            return ca.clone();
+        let Defaults { cas, ca_refused, .. } = &context.defaults;
+        if cas.is_some() || *ca_refused {
+            return cas.clone();
         }
-        if let ([_], [(_, only)]) = (context.cas.names.as_slice(), context.cas.built.as_slice()) {
-            return Some(only.acme.name.clone());
+        if let ([_], [only]) = (context.cas.names.as_slice(), context.cas.built.as_slice()) {
+            return Some(vec![only.name().clone()]);
         }
         if context.cas.names.len() > 1 && !self.findings.is_peeled(&at) {
             let known = quoted(&context.cas.names);
@@ -300,26 +317,6 @@ impl Builder<'_> {
                 location,
                 &CertificateProblem::WhichCa(certificate.to_owned(), known),
             );
-        }
-        None
-    }
-
-    fn known_ca(&mut self, location: &Location, Text(text): &Text, cas: &Cas) -> Option<CaName> {
-        if let Some((_, ca)) = cas.built.iter().find(|(_, ca)| ca.acme.name.as_str() == text) {
-            return Some(ca.acme.name.clone());
-        }
-        // a CA that is there and faulty is reported where it is
-        let faulty = cas.names.contains(text)
-            || self.findings.is_peeled(&Location::main().key("cas").key(text))
-            || self.findings.incomplete;
-        if !faulty && !cas.names.is_empty() {
-            let near = nearest(text, cas.names.iter().map(String::as_str)).map(str::to_owned);
-            let problem = CertificateProblem::NoSuchCa {
-                name: text.clone(),
-                near,
-                known: quoted(&cas.names),
-            };
-            self.findings.value(location, &problem);
         }
         None
     }
@@ -350,8 +347,4 @@ fn both_ways(name: &DnsName) -> String {
     } else {
         format!("`{unicode}` ({name})")
     }
-}
-
-fn quoted(names: &[String]) -> Vec<String> {
-    names.iter().map(|name| format!("`{name}`")).collect()
 }

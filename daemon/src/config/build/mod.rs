@@ -14,20 +14,29 @@ use super::{
 use crate::plugin::{OptionSource, ProviderDescription};
 
 mod accounts;
+mod authority_choice;
 mod ca;
 mod certificate;
+mod chain;
+mod challenges;
+mod contact;
+mod digest;
 mod dns;
 mod endpoint;
 mod environment;
+mod external_account;
 mod hook;
+mod limits;
 mod merge;
 mod output;
 mod parameter;
 mod paths;
+mod preset;
 mod provider;
 pub(super) mod route;
 mod secret;
 mod system;
+mod trial;
 
 use merge::Entries;
 
@@ -125,13 +134,17 @@ pub(super) fn build(
             .collect(),
         routes: routes.routes,
         dns,
-        cas: cas.built.into_iter().map(|(_, ca)| ca).collect(),
+        cas: cas.built.into_iter().map(|ca| ca.options).collect(),
         engine,
         certificates,
         drain: system::drain(root.shutdown),
         files,
         warnings: Faults::default(),
     })
+}
+
+fn quoted(names: &[String]) -> Vec<String> {
+    names.iter().map(|name| format!("`{name}`")).collect()
 }
 
 /// Builds the options of one provider that are written in a file of their own.

@@ -2,7 +2,9 @@ use std::{path::PathBuf, sync::Arc};
 
 use dns01_plugin_wire::{Description, ProviderDescription};
 
-use super::{Builder, Entries, environment::Environment, paths::PathProblem, system::Plugins};
+use super::{
+    Builder, Entries, digest::digest, environment::Environment, paths::PathProblem, system::Plugins,
+};
 use crate::{
     config::{
         ProviderConfig,
@@ -277,16 +279,4 @@ impl Builder<'_> {
         }
         Some(zones)
     }
-}
-
-/// A SHA-256 as `sha256sum` prints it.
-fn digest(text: &str) -> Option<[u8; 32]> {
-    let mut bytes = [0; 32];
-    if text.len() != 64 || !text.bytes().all(|byte| byte.is_ascii_hexdigit()) {
-        return None;
-    }
-    for (byte, pair) in bytes.iter_mut().zip(text.as_bytes().chunks_exact(2)) {
-        *byte = u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok()?;
-    }
-    Some(bytes)
 }

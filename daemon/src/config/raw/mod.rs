@@ -6,9 +6,11 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
+mod choices;
 mod scalars;
 
-pub(super) use scalars::{ByteSize, Duration, FileMode, Flag, Port, Text, Word, duration};
+pub(super) use choices::{Chain, Limits, OneOrMore, Profile};
+pub(super) use scalars::{ByteSize, Duration, FileMode, Flag, Port, Rate, Text, Word, duration};
 
 use super::yaml::Tree;
 
@@ -195,11 +197,29 @@ pub(super) struct Zone {
     expecting = "a mapping with `directory` and more"
 )]
 pub(super) struct Ca {
+    pub preset: Option<Text>,
     pub directory: Option<Text>,
     pub agree_terms: Option<Flag>,
     pub contacts: Vec<Text>,
     pub ca_file: Option<Text>,
     pub request_timeout: Option<Duration>,
+    pub account_key: Option<Text>,
+    pub account_key_rollover: Option<Duration>,
+    /// Any keys: one of them may be the secret itself.
+    pub external_account: Option<BTreeMap<String, Tree>>,
+    pub profile: Option<Text>,
+    pub limits: Option<Limits>,
+    pub staging: Option<Text>,
+}
+
+impl Ca {
+    /// True for a key below which a secret stands, or may stand by mistake.
+    pub fn guards(key: &str) -> bool {
+        let key = key.to_lowercase();
+        ["external", "eab", "mac", "kid", "secret", "token", "password"]
+            .iter()
+            .any(|word| key.contains(word))
+    }
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -249,7 +269,9 @@ impl Provider {
     expecting = "a mapping"
 )]
 pub(super) struct Defaults {
-    pub ca: Option<Text>,
+    pub ca: Option<OneOrMore>,
+    pub challenges: Option<Vec<Text>>,
+    pub chain: Option<Chain>,
     pub key: Option<Text>,
     pub output: SharedOutput,
     pub hook: Option<Hook>,
@@ -279,7 +301,11 @@ pub(super) struct SharedOutput {
 )]
 pub(super) struct Certificate {
     pub names: Option<Vec<Text>>,
-    pub ca: Option<Text>,
+    pub ca: Option<OneOrMore>,
+    pub profile: Option<Profile>,
+    pub challenges: Option<Vec<Text>>,
+    pub chain: Option<Chain>,
+    pub lifetime: Option<Duration>,
     pub key: Option<Text>,
     pub output: Output,
     pub hook: Option<Hook>,

@@ -30,6 +30,13 @@ pub(in crate::config) struct Duration(pub std::time::Duration);
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::config) struct ByteSize(pub u64);
 
+/// So many in such a time, `50/7d`; or `none`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::config) enum Rate {
+    None,
+    Most(u32, std::time::Duration),
+}
+
 /// A file mode in octal, as text: `"0640"`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::config) struct FileMode(pub u32);
@@ -43,6 +50,8 @@ pub(in crate::config) enum ScalarError {
     ZeroDuration,
     #[error("this is no size: write a whole number and KiB, MiB or GiB, such as `256MiB`")]
     ByteSize,
+    #[error("this is no limit: write a whole number, a slash and a time, such as `50/7d`, or `none`")]
+    Rate,
     #[error("a port is a number from 1 to 65535")]
     Port,
     #[error("expected text, found {0}: write it in quotes")]
@@ -79,6 +88,20 @@ fn byte_size(text: &str) -> Result<u64, ScalarError> {
     number.checked_mul(1 << shift).ok_or(ScalarError::ByteSize)
 }
 
+fn rate(text: &str) -> Result<Rate, ScalarError> {
+    if text == "none" {
+        return Ok(Rate::None);
+    }
+    let (most, per) = text.split_once('/').ok_or(ScalarError::Rate)?;
+    let most = most.trim_end().parse().map_err(|_| ScalarError::Rate)?;
+    let per = duration(per.trim_start()).map_err(|_| ScalarError::Rate)?;
+    // none at all for ever, or any number at once, are no limits
+    if most == 0 || per.is_zero() {
+        return Err(ScalarError::Rate);
+    }
+    Ok(Rate::Most(most, per))
+}
+
 fn mode(text: &str) -> Result<u32, ScalarError> {
     if !(3..=4).contains(&text.len()) || !text.bytes().all(|byte| (b'0'..=b'7').contains(&byte)) {
         return Err(ScalarError::Mode);
@@ -93,7 +116,7 @@ fn split_unit(text: &str) -> Option<(u64, &str)> {
 }
 
 macro_rules! from_text {
-    ($type:ident, $expecting:literal, $parse:expr) => {
+    ($type:ident, $make:expr, $expecting:literal, $parse:expr) => {
         impl<'de> Deserialize<'de> for $type {
             fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
                 struct FromText;
@@ -107,7 +130,7 @@ macro_rules! from_text {
 
                     fn visit_str<E: Error>(self, text: &str) -> Result<$type, E> {
                         let parse: fn(&str) -> Result<_, ScalarError> = $parse;
-                        parse(text).map($type).map_err(E::custom)
+                        parse(text).map($make).map_err(E::custom)
                     }
                 }
 
@@ -117,9 +140,21 @@ macro_rules! from_text {
     };
 }
 
-from_text!(ByteSize, "a size with its unit, such as `256MiB`", byte_size);
-from_text!(FileMode, "a file mode in quotes, such as `\"0640\"`", mode);
 from_text!(
+    ByteSize,
+    ByteSize,
+    "a size with its unit, such as `256MiB`",
+    byte_size
+);
+from_text!(
+    FileMode,
+    FileMode,
+    "a file mode in quotes, such as `\"0640\"`",
+    mode
+);
+from_text!(Rate, |rate| rate, "a limit such as `50/7d`", rate);
+from_text!(
+    Duration,
     Duration,
     "a duration with its unit, such as `30s`",
     |text| match duration(text)? {
@@ -239,6 +274,28 @@ mod tests {
             "9999999999999999d",
         ] {
             assert_eq!(duration(wrong), Err(ScalarError::Duration), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn a_limit_is_a_number_in_a_time() {
+        let week = std::time::Duration::from_secs(604_800);
+        assert_eq!(rate("50/7d"), Ok(Rate::Most(50, week)));
+        assert_eq!(rate("50 / 7d"), Ok(Rate::Most(50, week)));
+        assert_eq!(rate("none"), Ok(Rate::None));
+        for wrong in [
+            "",
+            "50",
+            "/7d",
+            "50/",
+            "50/7",
+            "0/7d",
+            "5/0s",
+            "-5/7d",
+            "5/7d/2",
+            "99999999999/1d",
+        ] {
+            assert_eq!(rate(wrong), Err(ScalarError::Rate), "{wrong}");
         }
     }
 

@@ -63,6 +63,50 @@ fn no_report_shows_what_stands_under_options_or_environment() {
 }
 
 #[test]
+fn no_report_shows_what_stands_under_an_external_account() {
+    let site = Site::new();
+    let inside = [
+        "hmac-key: c4n4ry",
+        "hmac-key: c4n4ry\n      hmac-key: c4n4ry",
+        "hmac-key: { fil: c4n4ry }",
+        "hmac-key: { command: { x: c4n4ry } }",
+        "hmac-key: [c4n4ry]",
+        "hmac-key: \"c4n4ry",
+        "hmac-key: c4n4ry: x",
+        "hmac-key: *c4n4ry",
+        "hmac-key: !c4n4ry x",
+        "hmac-key: [c4n4ry",
+        "hmac-key: { c4n4ry }",
+        "hmac_key: c4n4ry",
+        "hmac: c4n4ry",
+        "hmac key c4n4ry: 1",
+        "hmac-key c4n4ry",
+        "kid: c4n4ry c4n4ry",
+        "algorithm: c4n4ry",
+        "\thmac-key: c4n4ry",
+        "hmac-key: `c4n4ry",
+    ];
+    let mut refused = 0;
+    for value in inside {
+        let flow = value.replace('\n', " ");
+        for text in [
+            format!("cas:\n  lab:\n    external-account:\n      {value}\n"),
+            format!("cas:\n  lab: {{ external-account: {{ {flow} }}, unknown: 1 }}\n"),
+            format!("cas:\n  lab:\n    external-acount:\n      {value}\n"),
+            format!("cas:\n  lab:\n    eab:\n      {value}\n"),
+            format!("cas:\n  lab:\n    external-account: {flow}\n"),
+        ] {
+            let Err(faults) = site.load(&text) else { continue };
+            refused += 1;
+            for shown in [faults.to_string(), report::json(&faults).to_string()] {
+                assert!(!shown.contains(CANARY), "{text}\n{shown}");
+            }
+        }
+    }
+    assert!(refused > inside.len() * 4, "only {refused} were refused");
+}
+
+#[test]
 fn no_report_shows_a_secret_that_slipped_out_of_its_place() {
     let site = Site::new();
     for (number, text) in [

@@ -8,7 +8,7 @@ use std::{cmp::Ordering, collections::HashMap};
 
 use saphyr_parser::{Event, Parser, ScalarStyle, ScanError};
 
-use crate::config::raw::{Provider, Root};
+use crate::config::raw::{Ca, Provider, Root};
 
 use super::{
     marks::{Kind, Mark, Marks, Node, Span},
@@ -285,7 +285,7 @@ impl Reader {
         )
     }
 
-    /// True inside of `providers.NAME.options` and `.environment`, and wherever a misspelt or misplaced key
+    /// True inside of `providers.NAME.options`, `.environment` and `cas.NAME.external-account`, and wherever a misspelt or misplaced key
     /// may have put what belongs there.
     fn within_options(&self) -> bool {
         let pending = |depth: usize| match self.open.get(depth).map(|open| &open.kind) {
@@ -304,6 +304,7 @@ impl Reader {
                 OpenKind::Map { .. } => !Provider::PLAIN.contains(&pending(2)),
                 OpenKind::List(_) => true,
             },
+            (_, "cas", 3..) => Ca::guards(pending(2)),
             (_, top, _) => !Root::PLAIN.contains(&top),
         }
     }
@@ -368,7 +369,7 @@ impl Reader {
         );
         let hide_line = self.content == Content::Options
             || in_providers
-            || ["providers", "options", "environment"]
+            || ["providers", "options", "environment", "external", "hmac"]
                 .iter()
                 .any(|key| line.contains(key));
         let span = Span {
