@@ -319,7 +319,11 @@ impl Scene {
         };
         let next = scene.home.path().join("next");
         fs::create_dir(&next).expect("made");
-        fs::write(next.join("key.pem"), scene.new.key.expose()).expect("written");
+        fs::write(
+            next.join("key.pem"),
+            scene.new.key.as_ref().expect("a key").expose(),
+        )
+        .expect("written");
         fs::write(next.join("cert.pem"), &scene.new.certificate).expect("written");
         fs::write(next.join("chain.pem"), &scene.new.chain).expect("written");
         scene

@@ -87,9 +87,14 @@ pub struct Setup {
     pub authorities: Vec<SocketAddr>,
     /// Certificates: name, names, hook.
     pub certificates: Vec<CertificateSetup>,
+    /// Lines of the CA's section. Tests issue more often than anybody should, so they begin with `NO_BREAKER`.
+    pub ca_lines: Vec<String>,
     /// Lines at the end of the configuration.
     pub extra: String,
 }
+
+/// Lets one certificate be issued as often as a test likes.
+pub const NO_BREAKER: &str = "limits: { breaker: false }";
 
 /// A certificate to keep.
 #[derive(Clone, Debug)]
@@ -196,7 +201,7 @@ impl Home {
              control: {{ socket: {socket} }}\n\
              plugins: {{ directories: [{plugins}], host: {host} }}\n\
              dns:\n  zones:\n    {zone}: {{ authorities: [{authorities}] }}\n\
-             cas:\n  lab:\n    directory: \"{directory}\"\n    agree-terms: true\n    ca-file: {ca}\n\
+             cas:\n  lab:\n    directory: \"{directory}\"\n    agree-terms: true\n    ca-file: {ca}\n{ca_extra}\
              providers:\n  dns:\n    library: {library}\n    options:\n{options}\
              certificates:\n{certificates}{extra}",
             state = self.state().display(),
@@ -208,6 +213,11 @@ impl Home {
             host = built("dns01-plugin-host").display(),
             zone = setup.zone,
             authorities = authorities.join(", "),
+            ca_extra = setup
+                .ca_lines
+                .iter()
+                .map(|line| format!("    {line}\n"))
+                .collect::<String>(),
             directory = setup.directory_url,
             ca = self.path("ca.pem").display(),
             library = built("libdns01_rfc2136.so").display(),

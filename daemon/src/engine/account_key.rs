@@ -101,6 +101,18 @@ pub(super) fn write(path: &Path, pem: &Secret) -> Result<(), AccountKeyError> {
         .map_err(io)
 }
 
+/// Puts the key at `from` in the place of the one at `to`; durable when this returns.
+pub(super) fn replace(from: &Path, to: &Path) -> Result<(), AccountKeyError> {
+    let io = |source| AccountKeyError::Io {
+        path: to.to_owned(),
+        source,
+    };
+    fs::rename(from, to).map_err(io)?;
+    fs::File::open(to.parent().unwrap_or(Path::new("/")))
+        .and_then(|directory| directory.sync_all())
+        .map_err(io)
+}
+
 #[cfg(test)]
 mod tests {
     use std::os::unix::fs::PermissionsExt as _;

@@ -1,7 +1,10 @@
 use std::{path::PathBuf, sync::Arc};
 
-use tokio::{sync::OnceCell, task::spawn_blocking};
-use tracing::info;
+use tokio::{
+    sync::{Mutex, MutexGuard, OnceCell},
+    task::spawn_blocking,
+};
+use tracing::{info, warn};
 
 use super::{
     AuthorityOptions,
@@ -23,7 +26,7 @@ pub struct Authority {
     store: Arc<dyn Store>,
     clock: Arc<dyn Clock>,
     client: OnceCell<Client>,
-    account: OnceCell<acme::Account>,
+    account: Mutex<Option<acme::Account>>,
 }
 
 /// Why there is no account to work with.
@@ -48,6 +51,16 @@ pub enum AuthorityError {
     /// The CA could not be asked, or refused.
     #[error(transparent)]
     Acme(#[from] acme::Error),
+    /// The CA closed the account, or has never heard of it. No other is made by itself.
+    #[error(
+        "CA `{ca}` does not know the account {account} any more, so nothing is ordered there: if it was closed for good, `dns01d account {ca} register` makes a new one, and `dns01d account {ca} import FILE` takes another that you have"
+    )]
+    Gone {
+        /// Which CA.
+        ca: CaName,
+        /// The account.
+        account: AccountUrl,
+    },
     /// The account's key.
     #[error(transparent)]
     Key(#[from] AccountKeyError),
@@ -62,6 +75,7 @@ impl AuthorityError {
         match self {
             AuthorityError::Acme(error) => Fault::from(error),
             AuthorityError::Key(_)
+            | AuthorityError::Gone { .. }
             | AuthorityError::Setup { .. }
             | AuthorityError::ExternalAccount { .. } => Fault {
                 class: FaultClass::Operator,
@@ -91,7 +105,7 @@ impl Authority {
             store,
             clock,
             client: OnceCell::new(),
-            account: OnceCell::new(),
+            account: Mutex::default(),
         }
     }
 
@@ -101,35 +115,144 @@ impl Authority {
     }
 
     /// The account, found or registered on the first call.
-    pub(super) async fn account(&self) -> Result<&acme::Account, AuthorityError> {
+    pub(super) async fn account(&self) -> Result<acme::Account, AuthorityError> {
         // one caller registers, the others wait for it
-        self.account.get_or_try_init(|| self.find_or_register()).await
+        let mut slot = self.slot().await;
+        self.account_in(&mut slot).await
+    }
+
+    /// Nobody gets the account while this is held.
+    pub(super) async fn slot(&self) -> MutexGuard<'_, Option<acme::Account>> {
+        self.account.lock().await
+    }
+
+    pub(super) async fn account_in(
+        &self,
+        slot: &mut Option<acme::Account>,
+    ) -> Result<acme::Account, AuthorityError> {
+        if let Some(account) = slot {
+            return Ok(account.clone());
+        }
+        let account = self.find_or_register().await?;
+        Ok(slot.insert(account).clone())
     }
 
     async fn find_or_register(&self) -> Result<acme::Account, AuthorityError> {
         let client = self.client().await?;
-        let options = &self.options.acme;
-        let directory = options.directory.to_string();
-        let known = self
-            .store
-            .account(options.name.clone(), directory.clone())
-            .await?;
+        let known = self.known().await?;
         let key = self.key(known.as_ref()).await?;
-        if let Some(known) = known.filter(|known| known.thumbprint == key.thumbprint()) {
-            return Ok(acme::Account::open(client.clone(), Arc::new(key), known.url));
+        let Some(known) = known else {
+            return self.register(client, key).await;
+        };
+        if let Some(next) = self.read_key(&self.next_key_path()).await? {
+            // a rollover was begun: the CA knows whether it came that far
+            if client.find_account(&next).await?.as_ref() == Some(&known.url) {
+                self.adopt_key(&next, &known.url).await?;
+                return Ok(acme::Account::open(client.clone(), Arc::new(next), known.url));
+            }
         }
-        // the key is durable: a kill from here on finds the same account again (RFC 8555 7.3.1)
+        if known.thumbprint != key.thumbprint() {
+            // put there by a person, or by a rollover that was killed after its last step but one
+            match client.find_account(&key).await? {
+                Some(url) => self.keep(&key, url.clone()).await?,
+                None => {
+                    let ca = self.options.acme.name.clone();
+                    let account = known.url;
+                    return Err(AuthorityError::Gone { ca, account });
+                }
+            }
+        }
+        Ok(acme::Account::open(client.clone(), Arc::new(key), known.url))
+    }
+
+    /// `key` is durable: a kill from here on finds the same account again (RFC 8555 7.3.1).
+    pub(super) async fn register(
+        &self,
+        client: &Client,
+        key: AccountKey,
+    ) -> Result<acme::Account, AuthorityError> {
         let external = self.external_account().await?;
         let url = client.new_account(&key, external.as_ref()).await?;
-        info!(ca = %options.name, account = %url, "account registered");
-        let kept = store::Account {
-            url: url.clone(),
-            thumbprint: key.thumbprint().to_owned(),
+        info!(ca = %self.options.acme.name, account = %url, "account registered");
+        self.keep(&key, url.clone()).await?;
+        Ok(acme::Account::open(client.clone(), Arc::new(key), url))
+    }
+
+    /// What the store knows of the account.
+    pub(super) async fn known(&self) -> Result<Option<store::Account>, StoreError> {
+        let acme = &self.options.acme;
+        self.store
+            .account(acme.name.clone(), acme.directory.to_string())
+            .await
+    }
+
+    pub(super) async fn keep(&self, key: &AccountKey, url: AccountUrl) -> Result<(), StoreError> {
+        let acme = &self.options.acme;
+        let known = self.known().await?;
+        let thumbprint = key.thumbprint().to_owned();
+        let since = known
+            .filter(|known| known.thumbprint == thumbprint)
+            .and_then(|known| known.key_since);
+        let account = store::Account {
+            url,
+            key_since: since.or_else(|| Some(self.clock.now())),
+            thumbprint,
         };
         self.store
-            .keep_account(options.name.clone(), directory, kept)
-            .await?;
-        Ok(acme::Account::open(client.clone(), Arc::new(key), url))
+            .keep_account(acme.name.clone(), acme.directory.to_string(), account)
+            .await
+    }
+
+    /// Makes the key of a rollover the account's: the CA has taken it.
+    pub(super) async fn adopt_key(&self, next: &AccountKey, url: &AccountUrl) -> Result<(), AuthorityError> {
+        let (from, to) = (self.next_key_path(), self.key_path.clone());
+        blocking(move || account_key::replace(&from, &to)).await?;
+        self.keep(next, url.clone()).await?;
+        info!(ca = %self.options.acme.name, account = %url, thumbprint = next.thumbprint(), "account has its new key");
+        Ok(())
+    }
+
+    /// Where the key of a rollover is until the CA is known to have taken it.
+    pub(super) fn next_key_path(&self) -> PathBuf {
+        self.key_path.with_extension("next.pem")
+    }
+
+    pub(super) fn key_path(&self) -> &std::path::Path {
+        &self.key_path
+    }
+
+    pub(super) async fn read_key(
+        &self,
+        path: &std::path::Path,
+    ) -> Result<Option<AccountKey>, AccountKeyError> {
+        let path = path.to_owned();
+        blocking(move || account_key::read(&path)).await
+    }
+
+    /// Makes a key and writes it; durable when this returns.
+    pub(super) async fn make_key(&self, path: PathBuf) -> Result<AccountKey, AccountKeyError> {
+        let algorithm = self.options.account_key;
+        blocking(move || {
+            let unusable = |error: &dyn std::error::Error| AccountKeyError::Damaged {
+                path: path.clone(),
+                reason: error.to_string(),
+            };
+            let key = AccountKey::generate(algorithm).map_err(|error| unusable(&error))?;
+            account_key::write(&path, &key.to_pem().map_err(|error| unusable(&error))?)?;
+            Ok(key)
+        })
+        .await
+    }
+
+    /// Whether the CA has closed the account: it answers `unauthorized` then, which means many things.
+    pub(super) async fn is_closed(&self) -> bool {
+        let (Ok(client), Ok(Some(key))) = (self.client().await, self.read_key(&self.key_path).await) else {
+            return false;
+        };
+        match client.find_account(&key).await {
+            Ok(found) => found.is_none(),
+            Err(error) => error.is_account_gone(),
+        }
     }
 
     /// The client, with an account or without.
@@ -139,15 +262,13 @@ impl Authority {
 
     /// The account's address, if it is known without asking.
     pub(super) async fn known_account(&self) -> Option<AccountUrl> {
-        if let Some(account) = self.account.get() {
-            return Some(account.url().clone());
+        match self.known().await {
+            Ok(known) => known.map(|known| known.url),
+            Err(error) => {
+                warn!(ca = %self.options.acme.name, %error, "account cannot be looked up");
+                None
+            }
         }
-        let directory = self.options.acme.directory.to_string();
-        let known = self
-            .store
-            .account(self.options.acme.name.clone(), directory)
-            .await;
-        known.ok().flatten().map(|known| known.url)
     }
 
     /// Gives up those of an order's authorizations that are still open (RFC 8555 7.5.2); says how many they were.
@@ -194,26 +315,27 @@ impl Authority {
         }
     }
 
-    async fn key(&self, known: Option<&store::Account>) -> Result<AccountKey, AuthorityError> {
-        let path = self.key_path.clone();
-        let known = known.map(|account| account.url.to_string());
-        let algorithm = self.options.account_key;
-        let work = move || match (account_key::read(&path)?, known) {
-            (Some(key), _) => Ok(key),
-            (None, Some(account)) => Err(AccountKeyError::Gone { path, account }),
-            (None, None) => {
-                let unusable = |error: &dyn std::error::Error| AccountKeyError::Damaged {
-                    path: path.clone(),
-                    reason: error.to_string(),
-                };
-                let key = AccountKey::generate(algorithm).map_err(|error| unusable(&error))?;
-                account_key::write(&path, &key.to_pem().map_err(|error| unusable(&error))?)?;
-                Ok(key)
-            }
-        };
-        match spawn_blocking(work).await {
-            Ok(result) => Ok(result?),
-            Err(panic) => std::panic::resume_unwind(panic.into_panic()),
+    async fn key(&self, known: Option<&store::Account>) -> Result<AccountKey, AccountKeyError> {
+        if let Some(key) = self.read_key(&self.key_path).await? {
+            return Ok(key);
         }
+        match known {
+            // one whose rename a crash has undone is there still
+            Some(known) => match self.read_key(&self.next_key_path()).await? {
+                Some(next) => Ok(next),
+                None => Err(AccountKeyError::Gone {
+                    path: self.key_path.clone(),
+                    account: known.url.to_string(),
+                }),
+            },
+            None => self.make_key(self.key_path.clone()).await,
+        }
+    }
+}
+
+pub(super) async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
+    match spawn_blocking(work).await {
+        Ok(result) => result,
+        Err(panic) => std::panic::resume_unwind(panic.into_panic()),
     }
 }

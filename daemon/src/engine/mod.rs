@@ -1,6 +1,7 @@
 //! Carries out what the machines decide: takes due jobs from the store, runs a
 //! worker for each, makes every state durable before it acts on it.
 
+mod account;
 mod account_key;
 mod admission;
 mod adopt;
@@ -18,6 +19,7 @@ mod queue;
 mod renewal_info;
 mod world;
 
+pub use account::{AccountState, AccountTask};
 pub use authority::{Authority, AuthorityError};
 pub use authority_options::{AuthorityOptions, ExternalAccount};
 pub use options::{Certificate, DEFAULT_CHALLENGES, DEFAULT_CONCURRENCY, KeySource, Options};

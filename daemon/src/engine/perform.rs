@@ -11,7 +11,7 @@ use tokio::{task::spawn_blocking, time::Instant};
 use tracing::debug;
 
 use super::{
-    Authority, Certificate, KeySource, Stage, World,
+    Authority, AuthorityError, Certificate, KeySource, Stage, World,
     admission::{self, Pass},
     fault,
     issue::Say,
@@ -108,7 +108,7 @@ impl Performer<'_> {
         result.unwrap_or_else(Performed::from)
     }
 
-    async fn account(&self) -> Result<&Account, Failure> {
+    async fn account(&self) -> Result<Account, Failure> {
         self.authority
             .account()
             .await
@@ -124,7 +124,7 @@ impl Performer<'_> {
             .await
             .map_err(|error| fault::of_dns(&error))?;
         let account = self.account().await?;
-        let (placed, replaces) = self.new_order(account, pass).await?;
+        let (placed, replaces) = self.new_order(&account, pass).await?;
         let (url, order) = placed;
         let ready = match order.status {
             OrderStatus::Pending => false,
@@ -137,7 +137,7 @@ impl Performer<'_> {
                 )));
             }
             OrderStatus::Invalid | OrderStatus::Unknown(_) => {
-                return Err(self.invalid(account, &order).await);
+                return Err(self.invalid(&account, &order).await);
             }
         };
         let followed = match &replaces {
@@ -190,7 +190,7 @@ impl Performer<'_> {
         let refused = match account.new_order(wish.clone()).await {
             Ok(placed) => return Ok((placed, replaces.clone())),
             Err(error) if replaces.is_some() && refuses_replacement(&error) => error,
-            Err(error) => return Err(fault::of_ca(Fault::from(&error))),
+            Err(error) => return Err(self.not_ordered(account, &error).await),
         };
         debug!(cert = %self.certificate.name, error = %refused, "the CA does not take the order as a replacement");
         self.say.step(
@@ -201,9 +201,26 @@ impl Performer<'_> {
             self.pay_in_full().await?;
         }
         wish.replaces = None;
-        let placed = account.new_order(wish).await;
-        let placed = placed.map_err(|error| fault::of_ca(Fault::from(&error)))?;
-        Ok((placed, None))
+        match account.new_order(wish).await {
+            Ok(placed) => Ok((placed, None)),
+            Err(error) => Err(self.not_ordered(account, &error).await),
+        }
+    }
+
+    /// Why there is no order. A CA that has closed the account, or forgotten it, is given no other by itself.
+    async fn not_ordered(&self, account: &Account, error: &acme::Error) -> Failure {
+        let unauthorized = error
+            .problem()
+            .is_some_and(|problem| problem.kind == ProblemKind::Unauthorized);
+        let gone = error.is_account_gone() || unauthorized && self.authority.is_closed().await;
+        if !gone {
+            return fault::of_ca(Fault::from(error));
+        }
+        let error = AuthorityError::Gone {
+            ca: self.authority.options().acme.name.clone(),
+            account: account.url().clone(),
+        };
+        fault::of_ca(error.fault())
     }
 
     /// The order that would have been exempt from the CA's limits is not.
@@ -236,7 +253,7 @@ impl Performer<'_> {
         let mut challenges = Vec::new();
         for (url, authorization) in order.authorizations.iter().zip(&authorizations) {
             if let Some(challenge) =
-                open_challenge(account, &self.certificate.challenges, url, &authorization.value)?
+                open_challenge(&account, &self.certificate.challenges, url, &authorization.value)?
             {
                 challenges.push(challenge);
             }
@@ -365,7 +382,7 @@ impl Performer<'_> {
         {
             let order = account.order(&order.url).await;
             let order = order.map_err(|error| fault::of_order(&error))?;
-            return Err(self.invalid(account, &order.value).await);
+            return Err(self.invalid(&account, &order.value).await);
         }
         self.say.step(
             Stage::Validate,
@@ -391,7 +408,7 @@ impl Performer<'_> {
                     order.url, seen.status
                 )))
             }
-            OrderStatus::Invalid | OrderStatus::Unknown(_) => Err(self.invalid(account, &seen).await),
+            OrderStatus::Invalid | OrderStatus::Unknown(_) => Err(self.invalid(&account, &seen).await),
         }
     }
 
@@ -448,7 +465,7 @@ impl Performer<'_> {
             .map_err(of_order)?;
         let url = match (&issued.status, &issued.certificate) {
             (OrderStatus::Valid, Some(url)) => url,
-            (OrderStatus::Invalid, _) => return Err(self.invalid(account, &issued).await),
+            (OrderStatus::Invalid, _) => return Err(self.invalid(&account, &issued).await),
             (status, _) => {
                 let text = format!(
                     "order {} is {status} after finalize; it is ordered anew",

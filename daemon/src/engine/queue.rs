@@ -17,7 +17,7 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 use tracing::{Instrument as _, debug_span, error, warn};
 
-use super::{Options, Progress, World, adopt, clean_up, deploy, issue, renewal_info};
+use super::{Options, Progress, World, account, adopt, clean_up, deploy, issue, renewal_info};
 use crate::{
     clock::Clock,
     random::Random,
@@ -76,6 +76,9 @@ struct Work {
     tickets: HashMap<Id, Ticket>,
     running: HashSet<JobKey>,
     ordering: HashSet<NameSet>,
+    /// CAs whose account is about to get another key, or gets it: key authorizations depend on it (RFC 8555 8.1),
+    /// so no order is worked meanwhile.
+    rolling: HashSet<CaName>,
     cooling: HashMap<JobKey, Instant>,
     /// Since then an issuance may have ended, and its key may be in freed places of the store.
     deleted_since: Option<Instant>,
@@ -110,6 +113,7 @@ impl Engine {
         let world = self.world();
         self.store.adopt(world.wanted(), self.clock.now()).await?;
         adopt::run(self, &world).await?;
+        self.plan_rollovers().await?;
         // a row without an issuance that needs it was left by a kill; its job is due anyway
         for record in self.store.leftovers().await? {
             if record.attempts == 0 {
@@ -136,7 +140,19 @@ impl Engine {
         *self.options.write() = options;
         *self.world.write() = Arc::new(world);
         self.retry_what_waits_for_a_person().await?;
+        self.plan_rollovers().await?;
         self.wake();
+        Ok(())
+    }
+
+    async fn plan_rollovers(&self) -> Result<(), StoreError> {
+        for (ca, authority) in &self.world().authorities {
+            if let Some(due) = authority.rollover_due().await? {
+                let subject = ca.to_string();
+                let kind = JobKind::Rollover;
+                self.store.schedule(Job { kind, subject, due }).await?;
+            }
+        }
         Ok(())
     }
 
@@ -284,6 +300,8 @@ impl Engine {
         let concurrency = self.options.read().concurrency;
         let mut free = BTreeMap::new();
         for (kind, limit) in [
+            // before the orders that it keeps from beginning
+            (JobKind::Rollover, SIDE_WORK),
             (JobKind::CleanUp, SIDE_WORK),
             (JobKind::Deploy, SIDE_WORK),
             (JobKind::Issue, concurrency),
@@ -358,6 +376,29 @@ impl Engine {
             }
             // started in batches
             JobKind::RenewalInfo => return false,
+            JobKind::Rollover => {
+                let authority = key
+                    .1
+                    .parse()
+                    .ok()
+                    .and_then(|ca| world.authorities.get::<CaName>(&ca));
+                let Some(authority) = authority.cloned() else {
+                    return false;
+                };
+                let ca = authority.options().acme.name.clone();
+                work.rolling.insert(ca.clone());
+                if work.ordering.iter().any(|(busy, _)| *busy == ca) {
+                    return false;
+                }
+                work.tasks.spawn(
+                    async move {
+                        account::roll_over(&engine, &authority)
+                            .await
+                            .map_err(|error| error.to_string())
+                    }
+                    .instrument(span),
+                )
+            }
             JobKind::Deploy | JobKind::Issue => {
                 let Some(certificate) = world
                     .certificates
@@ -375,7 +416,8 @@ impl Engine {
                         .iter()
                         .map(|ca| (ca.clone(), certificate.identifiers.clone()))
                         .collect();
-                    if sets.iter().any(|set| work.ordering.contains(set)) {
+                    let waits = |set: &NameSet| work.ordering.contains(set) || work.rolling.contains(&set.0);
+                    if sets.iter().any(waits) {
                         return false;
                     }
                     work.ordering.extend(sets.iter().cloned());
@@ -434,6 +476,7 @@ impl Work {
             tickets: HashMap::new(),
             running: HashSet::new(),
             ordering: HashSet::new(),
+            rolling: HashSet::new(),
             cooling: HashMap::new(),
             // the daemon before this one may have been killed first
             deleted_since: Some(Instant::now()),
@@ -454,6 +497,9 @@ impl Work {
         }
         for key in keys {
             self.running.remove(&key);
+            if let (JobKind::Rollover, Ok(ca)) = (key.0, key.1.parse()) {
+                self.rolling.remove::<CaName>(&ca);
+            }
             if key.0 == JobKind::Issue {
                 self.deleted_since.get_or_insert_with(Instant::now);
             }

@@ -115,7 +115,7 @@ fn a_written_generation_is_not_seen_before_its_activation() {
     let live = outputs.live().expect("live").expect("one");
     assert_eq!((live.generation, live.key), (generation, KeyCheck::Matches));
     let read = |name| fs::read_to_string(outputs.live_path().join(name)).expect("a file");
-    assert_eq!(read("key.pem"), second.key.expose());
+    assert_eq!(read("key.pem"), second.key.as_ref().expect("a key").expose());
     assert_eq!(read("cert.pem"), second.certificate);
     assert_eq!(read("chain.pem"), second.chain);
     assert_eq!(
@@ -367,7 +367,7 @@ fn a_live_that_is_of_no_use_says_why() {
     let live = outputs.live_path();
 
     let foreign_key = pair().key;
-    fs::write(live.join("key.pem"), foreign_key.expose()).expect("written");
+    fs::write(live.join("key.pem"), foreign_key.expect("a key").expose()).expect("written");
     assert_eq!(
         outputs.live().map(drop),
         Err(Error::Mismatch(fixture.directory().join("generations/000001")))

@@ -304,7 +304,7 @@ pub enum RecordRemoval {
 pub struct Job {
     /// What.
     pub kind: JobKind,
-    /// For whom: a certificate's or an instance's name.
+    /// For whom: a certificate's, an instance's or a CA's name.
     pub subject: String,
     /// When.
     pub due: Timestamp,
@@ -330,6 +330,8 @@ pub enum JobKind {
     CleanUp,
     /// Ask the CA when a certificate should be renewed.
     RenewalInfo,
+    /// Give the account at a CA another key.
+    Rollover,
 }
 
 impl JobKind {
@@ -340,6 +342,7 @@ impl JobKind {
             JobKind::Deploy => "deploy",
             JobKind::CleanUp => "clean-up",
             JobKind::RenewalInfo => "renewal-info",
+            JobKind::Rollover => "rollover",
         }
     }
 }
@@ -351,4 +354,6 @@ pub struct Account {
     pub url: AccountUrl,
     /// Thumbprint of its key (RFC 7638): tells a replaced key file.
     pub thumbprint: String,
+    /// Since when it has this key, where that is known.
+    pub key_since: Option<Timestamp>,
 }

@@ -3,6 +3,8 @@ ALTER TABLE certificate ADD COLUMN cause TEXT;         -- schedule::Cause
 ALTER TABLE certificate ADD COLUMN hold TEXT;          -- Hold
 ALTER TABLE certificate ADD COLUMN troubles TEXT;      -- schedule::CaTroubles
 
+ALTER TABLE account ADD COLUMN key_since INTEGER;
+
 -- Who is asked; NULL in rows of before: the first CA of `wanted`.
 ALTER TABLE issuance ADD COLUMN ca TEXT;
 

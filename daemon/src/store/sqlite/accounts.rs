@@ -1,8 +1,12 @@
 //! Accounts at CAs, and the small durable state of provider instances.
 
+use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension as _, params};
 
-use super::lanes::{Result, Trouble};
+use super::{
+    jobs::moment,
+    lanes::{Result, Trouble},
+};
 use crate::{
     store::Account,
     types::{CaName, InstanceName},
@@ -10,12 +14,16 @@ use crate::{
 
 pub(super) fn one(connection: &Connection, ca: &CaName, directory: &str) -> Result<Option<Account>> {
     let row = connection
-        .prepare_cached("SELECT url, thumbprint FROM account WHERE ca = ?1 AND directory = ?2")?
+        .prepare_cached("SELECT url, thumbprint, key_since FROM account WHERE ca = ?1 AND directory = ?2")?
         .query_row(params![ca.as_str(), directory], |row| {
-            Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?))
+            Ok((
+                row.get::<_, String>(0)?,
+                row.get::<_, String>(1)?,
+                row.get::<_, Option<i64>>(2)?,
+            ))
         })
         .optional()?;
-    row.map(|(url, thumbprint)| {
+    row.map(|(url, thumbprint, since)| {
         let url = url
             .parse()
             .map_err(|error: crate::types::IdError| Trouble::Damaged {
@@ -23,7 +31,11 @@ pub(super) fn one(connection: &Connection, ca: &CaName, directory: &str) -> Resu
                 subject: ca.to_string(),
                 reason: error.to_string(),
             })?;
-        Ok(Account { url, thumbprint })
+        Ok(Account {
+            url,
+            thumbprint,
+            key_since: since.map(moment),
+        })
     })
     .transpose()
 }
@@ -31,13 +43,14 @@ pub(super) fn one(connection: &Connection, ca: &CaName, directory: &str) -> Resu
 pub(super) fn keep(connection: &Connection, ca: &CaName, directory: &str, account: &Account) -> Result<()> {
     connection
         .prepare_cached(
-            "INSERT OR REPLACE INTO account (ca, directory, url, thumbprint) VALUES (?1, ?2, ?3, ?4)",
+            "INSERT OR REPLACE INTO account (ca, directory, url, thumbprint, key_since) VALUES (?1, ?2, ?3, ?4, ?5)",
         )?
         .execute(params![
             ca.as_str(),
             directory,
             account.url.as_str(),
-            account.thumbprint
+            account.thumbprint,
+            account.key_since.map(Timestamp::as_millisecond),
         ])?;
     Ok(())
 }
