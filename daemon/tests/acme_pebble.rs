@@ -208,7 +208,7 @@ async fn issue(account: &Account, domain: &str) -> Chain {
         .expect("a certificate");
     let chain = Chain::parse(&downloaded.pem).expect("a chain");
     chain
-        .verify(&key, &names)
+        .verify(&key.public(), &names)
         .expect("the certificate that was asked for");
     assert!(chain.extra_names(&names).is_empty());
     assert!(!chain.chain_pem().is_empty(), "there is an intermediate");

@@ -35,6 +35,7 @@ mod renewal_info;
 mod retry;
 mod retry_after;
 mod revocation;
+mod roots;
 #[cfg(test)]
 mod stub_ca;
 mod transport;
@@ -57,6 +58,7 @@ pub use problem::{Problem, ProblemKind, Subproblem};
 pub use renewal_info::RenewalInfo;
 pub use retry::Retry;
 pub use revocation::{RevocationReason, UnknownRevocationReason};
+pub use roots::Roots;
 pub use transport::SetupError;
 
 use std::time::Duration;

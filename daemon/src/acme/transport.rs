@@ -1,6 +1,10 @@
 //! HTTP to one CA, with every answer bounded in time and size.
 
-use std::{io, path::PathBuf, time::Duration};
+use std::{
+    io,
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use jiff::Timestamp;
 use reqwest::{
@@ -292,20 +296,24 @@ fn roots(options: &Options) -> Result<Vec<Certificate>, SetupError> {
     let Some(path) = &options.ca_file else {
         return Ok(Vec::new());
     };
+    match Certificate::from_pem_bundle(&read_roots(path)?) {
+        Ok(roots) if !roots.is_empty() => Ok(roots),
+        _ => Err(SetupError::Roots { path: path.clone() }),
+    }
+}
+
+/// A file of trust roots.
+pub(super) fn read_roots(path: &Path) -> Result<Vec<u8>, SetupError> {
     let read = || {
         if std::fs::metadata(path)?.len() > MAX_ROOTS {
             return Err(io::Error::new(io::ErrorKind::FileTooLarge, "over 4 MiB"));
         }
         std::fs::read(path)
     };
-    let pem = read().map_err(|source| SetupError::ReadRoots {
-        path: path.clone(),
+    read().map_err(|source| SetupError::ReadRoots {
+        path: path.to_owned(),
         source,
-    })?;
-    match Certificate::from_pem_bundle(&pem) {
-        Ok(roots) if !roots.is_empty() => Ok(roots),
-        _ => Err(SetupError::Roots { path: path.clone() }),
-    }
+    })
 }
 
 fn is_loopback_http(url: &Url) -> bool {

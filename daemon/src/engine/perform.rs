@@ -540,7 +540,7 @@ impl Performer<'_> {
         };
         let key = PrivateKey::from_pem(key).map_err(|error| unusable(&error))?;
         chain
-            .verify(&key, &self.certificate.identifiers)
+            .verify(&key.public(), &self.certificate.identifiers)
             .map_err(|error| unusable(&error))?;
         Ok(chain)
     }

@@ -107,7 +107,7 @@ fn check_key(directory: &Directory, number: u32, chain: &Chain) -> Result<KeyChe
         Ok(pem) => {
             let key = PrivateKey::from_pem(&Secret::new(pem))
                 .map_err(|_| damaged(directory, KEY, "private key"))?;
-            if !chain.is_for(&key) {
+            if !chain.is_for(&key.public()) {
                 return Err(Error::Mismatch(directory.path.clone()));
             }
             Ok(KeyCheck::Matches)

@@ -9,7 +9,7 @@ use openssl::{
     x509::{X509, X509NameRef, X509Ref, X509VerifyResult},
 };
 
-use super::{CertId, PemError, PrivateKey, Serial, pem};
+use super::{CertId, PemError, PublicKey, Serial, pem};
 use crate::types::Identifier;
 
 /// Most certificates in a chain. Public chains have two to four.
@@ -31,6 +31,7 @@ pub struct Chain {
     other_names: usize,
     issuer: String,
     authority_key_id: Option<Vec<u8>>,
+    der: Vec<u8>,
     fingerprint: [u8; 32],
 }
 
@@ -104,6 +105,7 @@ impl Chain {
         }
         let leaf = certificates.first().expect("`certificates` returns at least one");
         let (names, other_names) = subject_names(leaf);
+        let der = leaf.to_der()?;
         Ok(Chain {
             not_before: timestamp(leaf.not_before()).ok_or(ChainError::Validity)?,
             not_after: timestamp(leaf.not_after()).ok_or(ChainError::Validity)?,
@@ -112,7 +114,8 @@ impl Chain {
             other_names,
             issuer: display_name(leaf.issuer_name()),
             authority_key_id: leaf.authority_key_id().map(|id| id.as_slice().to_vec()),
-            fingerprint: sha256(&leaf.to_der()?),
+            fingerprint: sha256(&der),
+            der,
             certificates,
             pem,
             leaf_end,
@@ -129,7 +132,7 @@ impl Chain {
     ///
     /// # Errors
     /// The first thing that is wrong.
-    pub fn verify(&self, key: &PrivateKey, identifiers: &[Identifier]) -> Result<(), ChainError> {
+    pub fn verify(&self, key: &PublicKey, identifiers: &[Identifier]) -> Result<(), ChainError> {
         let serial = || self.serial.clone();
         if !self.is_for(key) {
             return Err(ChainError::WrongKey { serial: serial() });
@@ -154,12 +157,14 @@ impl Chain {
         self.verify_links()
     }
 
-    /// True when the leaf holds the public half of `key`.
-    pub fn is_for(&self, key: &PrivateKey) -> bool {
-        // a public key of a kind that OpenSSL cannot read is none of ours
-        self.leaf()
-            .public_key()
-            .is_ok_and(|public| public.public_eq(key.as_pkey()))
+    /// True when the leaf holds `key`.
+    pub fn is_for(&self, key: &PublicKey) -> bool {
+        self.public_key().is_some_and(|own| own == *key)
+    }
+
+    /// The leaf's key; `None` for a kind that OpenSSL cannot read, which is none of ours.
+    pub fn public_key(&self) -> Option<PublicKey> {
+        self.leaf().public_key().ok().map(PublicKey::from)
     }
 
     fn verify_links(&self) -> Result<(), ChainError> {
@@ -234,6 +239,42 @@ impl Chain {
         self.authority_key_id().map(|id| CertId::new(id, &self.serial))
     }
 
+    /// The leaf in DER: for its revocation.
+    pub fn der(&self) -> &[u8] {
+        &self.der
+    }
+
+    /// How many certificates it has, the leaf included.
+    pub fn length(&self) -> usize {
+        self.certificates.len()
+    }
+
+    /// The common name under which the leaf was issued.
+    pub(super) fn issuer_name(&self) -> Option<String> {
+        common_name(self.leaf().issuer_name())
+    }
+
+    /// The common name of the root that it leads to, which mostly is not in it.
+    pub(super) fn root_name(&self) -> Option<String> {
+        common_name(self.last().issuer_name())
+    }
+
+    /// SHA-256 of the root, where the root is its last certificate.
+    pub(super) fn own_root_sha256(&self) -> Option<[u8; 32]> {
+        let last = self.last();
+        if last.issued(last) != X509VerifyResult::OK {
+            return None;
+        }
+        last.to_der().ok().map(|der| sha256(&der))
+    }
+
+    /// The certificate that its root has signed, or is.
+    pub(crate) fn last(&self) -> &X509Ref {
+        self.certificates
+            .last()
+            .expect("a chain has at least one certificate")
+    }
+
     /// SHA-256 of the leaf in DER.
     pub fn fingerprint(&self) -> &[u8; 32] {
         &self.fingerprint
@@ -284,6 +325,11 @@ fn subject_names(certificate: &X509Ref) -> (Vec<Identifier>, usize) {
 fn timestamp(time: &Asn1TimeRef) -> Option<Timestamp> {
     let since = Asn1Time::from_unix(0).ok()?.diff(time).ok()?;
     Timestamp::from_second(i64::from(since.days) * 86_400 + i64::from(since.secs)).ok()
+}
+
+fn common_name(name: &X509NameRef) -> Option<String> {
+    let entry = name.entries_by_nid(Nid::COMMONNAME).next()?;
+    entry.data().to_string().ok()
 }
 
 /// The common name, or else the other parts in order, without control characters.

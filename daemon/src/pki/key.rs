@@ -4,11 +4,11 @@ use openssl::{
     ec::{EcGroup, EcKey},
     error::ErrorStack,
     nid::Nid,
-    pkey::{Id, PKey, PKeyRef, Private},
+    pkey::{PKey, PKeyRef, Private},
     rsa::Rsa,
 };
 
-use super::KeyType;
+use super::{KeyType, PublicKey, public_key};
 use crate::secret::Secret;
 
 /// A private key. OpenSSL wipes it when it is dropped; `Debug` shows only its kind.
@@ -76,18 +76,12 @@ impl PrivateKey {
 
     /// The kind of key; `None` for one that this daemon does not make.
     pub fn key_type(&self) -> Option<KeyType> {
-        match (self.0.id(), self.0.bits()) {
-            (Id::EC, _) => match self.0.ec_key().ok()?.group().curve_name()? {
-                Nid::X9_62_PRIME256V1 => Some(KeyType::EcdsaP256),
-                Nid::SECP384R1 => Some(KeyType::EcdsaP384),
-                _ => None,
-            },
-            (Id::RSA, 2048) => Some(KeyType::Rsa2048),
-            (Id::RSA, 3072) => Some(KeyType::Rsa3072),
-            (Id::RSA, 4096) => Some(KeyType::Rsa4096),
-            (Id::ED25519, _) => Some(KeyType::Ed25519),
-            _ => None,
-        }
+        public_key::key_type(&self.0)
+    }
+
+    /// Its public half.
+    pub fn public(&self) -> PublicKey {
+        PublicKey::from(self)
     }
 
     /// For signing and comparing.

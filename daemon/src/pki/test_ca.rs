@@ -42,6 +42,18 @@ impl TestCa {
         pem(&self.certificate)
     }
 
+    /// The same name and key under another issuer: a cross-signature.
+    pub(crate) fn certify(&self, other: &TestCa) -> String {
+        let name = other.certificate.subject_name().entries().next().expect("a name");
+        let name = name.data().to_string().expect("text");
+        pem(&authority(&name, &other.key, Some(self)))
+    }
+
+    /// SHA-256 of its certificate.
+    pub(crate) fn sha256(&self) -> [u8; 32] {
+        openssl::sha::sha256(&self.certificate.to_der().expect("DER"))
+    }
+
     pub(crate) fn issue(&self, key: &PrivateKey, leaf: &Leaf<'_>) -> String {
         let mut builder = X509::builder().expect("a builder");
         builder.set_version(2).expect("version 3");
@@ -111,6 +123,14 @@ fn authority(name: &str, key: &PrivateKey, parent: Option<&TestCa>) -> X509 {
         .build(&context)
         .expect("an identifier");
     builder.append_extension(own).expect("an extension");
+    if parent.is_some() {
+        let context = builder.x509v3_context(parent.map(|parent| -> &X509Ref { &parent.certificate }), None);
+        let issuer = AuthorityKeyIdentifier::new()
+            .keyid(true)
+            .build(&context)
+            .expect("an identifier");
+        builder.append_extension(issuer).expect("an extension");
+    }
     let signer: &PKeyRef<Private> = parent.map_or(key.as_pkey(), |parent| parent.key.as_pkey());
     builder
         .sign(signer, MessageDigest::sha256())

@@ -2,7 +2,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::pki::{
-    KeyType, MAX_PEM,
+    KeyType, MAX_PEM, PrivateKey,
     test_ca::{Leaf, TestCa},
 };
 
@@ -49,7 +49,7 @@ fn a_good_chain_is_read_verified_and_split() {
     let text = format!("{}{}", it.leaf, it.intermediate.pem());
     let chain = Chain::parse(&text).expect("a chain");
     chain
-        .verify(&it.key, &asked())
+        .verify(&it.key.public(), &asked())
         .expect("the certificate that was asked for");
     assert_eq!(chain.cert_pem(), it.leaf);
     assert_eq!(chain.chain_pem(), it.intermediate.pem());
@@ -69,7 +69,7 @@ fn a_certificate_for_another_key_is_refused() {
     let it = issued(&LEAF);
     let chain = Chain::parse(&it.leaf).expect("a chain");
     assert!(matches!(
-        chain.verify(&key(), &asked()),
+        chain.verify(&key().public(), &asked()),
         Err(ChainError::WrongKey { .. })
     ));
 }
@@ -82,7 +82,7 @@ fn missing_names_are_refused_by_name_and_extra_ones_are_told() {
     });
     let chain = Chain::parse(&it.leaf).expect("a chain");
     let error = chain
-        .verify(&it.key, &asked())
+        .verify(&it.key.public(), &asked())
         .expect_err("the wildcard is missing");
     assert_eq!(error.to_string(), "certificate 87 lacks the names *.example.org");
     let extra: Vec<_> = chain
@@ -113,14 +113,17 @@ fn a_chain_in_the_wrong_order_or_of_another_ca_is_refused() {
     for text in wrong {
         let chain = Chain::parse(&text).expect("a chain");
         assert!(
-            matches!(chain.verify(&it.key, &asked()), Err(ChainError::Broken { .. })),
+            matches!(
+                chain.verify(&it.key.public(), &asked()),
+                Err(ChainError::Broken { .. })
+            ),
             "{text}"
         );
     }
     let backwards = format!("{}{}", it.intermediate.pem(), it.leaf);
     let chain = Chain::parse(&backwards).expect("a chain");
     assert!(matches!(
-        chain.verify(&it.key, &asked()),
+        chain.verify(&it.key.public(), &asked()),
         Err(ChainError::WrongKey { .. })
     ));
 }
@@ -136,7 +139,9 @@ fn a_forged_signature_is_seen() {
     der[last] ^= 1;
     let forged = String::from_utf8(X509::from_der(&der).expect("DER").to_pem().expect("PEM")).expect("ASCII");
     let chain = Chain::parse(&format!("{forged}{}", it.intermediate.pem())).expect("a chain");
-    let error = chain.verify(&it.key, &asked()).expect_err("a wrong signature");
+    let error = chain
+        .verify(&it.key.public(), &asked())
+        .expect_err("a wrong signature");
     assert!(matches!(error, ChainError::Broken { position: 1, .. }), "{error}");
 }
 
@@ -148,7 +153,7 @@ fn a_certificate_that_is_never_valid_is_refused() {
     });
     let chain = Chain::parse(&it.leaf).expect("a chain");
     assert!(matches!(
-        chain.verify(&it.key, &asked()),
+        chain.verify(&it.key.public(), &asked()),
         Err(ChainError::NeverValid { .. })
     ));
 }
@@ -220,7 +225,7 @@ proptest! {
             let leaf = String::from_utf8(certificate.to_pem().expect("PEM")).expect("ASCII");
             let text = format!("{leaf}{}", it.intermediate.pem());
             if let Ok(chain) = Chain::parse(&text) {
-                prop_assert!(chain.verify(&it.key, &asked()).is_err());
+                prop_assert!(chain.verify(&it.key.public(), &asked()).is_err());
             }
         }
     }
