@@ -3,11 +3,12 @@
 //!
 //! | Method, path | Meaning |
 //! |---|---|
-//! | GET /ca | counts, requests by endpoint, certificates, validations, polls of renewal information |
+//! | GET /ca | counts, requests by endpoint, certificates, validations, polls of renewal information, orders beyond limits |
 //! | GET /ca/requests | every request |
 //! | POST /ca/renewal-info | a certificate's window: `serial`, `start`, `end`, `explanation-url` |
 //! | POST /ca/forget-account | the account with the URL `account` was never there |
 //! | POST /ca/change-terms | accounts must agree to new terms |
+//! | POST /ca/finish-processing | orders that are `processing` come to their end |
 //! | POST /ca/expire-authorizations | the next orders need challenges |
 //! | GET, PATCH /ca/knobs | [`CaKnobs`](crate::ca::CaKnobs); a patch is merged as RFC 7396 |
 //! | GET /dns/records, /dns/updates, /dns/queries | the zones and what was asked of them |
@@ -92,6 +93,10 @@ fn router(lab: Lab) -> Router {
             post(async |State(lab): State<Lab>| lab.ca.expire_authorizations()),
         )
         .route(
+            "/ca/finish-processing",
+            post(async |State(lab): State<Lab>| lab.ca.finish_processing()),
+        )
+        .route(
             "/ca/knobs",
             get(async |State(lab): State<Lab>| Json(lab.ca.knobs().current()))
                 .patch(async |State(lab): State<Lab>, Json(change)| patch(lab.ca.knobs(), &change)),
@@ -123,6 +128,7 @@ async fn ca(State(lab): State<Lab>) -> Json<Value> {
         "certificates": lab.ca.certificates(),
         "validations": lab.ca.validations(),
         "renewal-polls": lab.ca.renewal_polls(),
+        "limit-hits": lab.ca.limit_hits(),
     }))
 }
 

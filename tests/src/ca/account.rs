@@ -71,7 +71,7 @@ pub(super) async fn new_account(State(site): State<Site>, post: Post) -> Result<
     }
     let binding = match &wish.external_account_binding {
         Some(binding) => {
-            let url = site.url("/new-account");
+            let url = site.here("/new-account");
             let accounts = &knobs.external_accounts;
             Some(external_account::check(binding, accounts, key, &url)?)
         }

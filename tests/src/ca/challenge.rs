@@ -159,12 +159,13 @@ async fn validate(ca: Arc<Ca>, id: u64, index: usize, look: Look) {
         Some(problem) => Err(Problem::new(problem.problem, problem.detail.clone())),
         None => look.perform(&ca).await,
     };
+    let name = look.name;
     let now = ca.now();
     let failure = verdict.as_ref().err().map(|problem| problem.detail.clone());
     let mut state = ca.state.lock();
     state.ledger.validation(ValidationSeen {
         at: now,
-        name: look.name,
+        name: name.clone(),
         challenge: look.kind,
         failure,
     });
@@ -174,10 +175,15 @@ async fn validate(ca: Arc<Ca>, id: u64, index: usize, look: Look) {
     let Some(challenge) = authorization.challenges.get_mut(index) else {
         return;
     };
+    let account = authorization.account;
+    let is_failure = verdict.is_err();
     challenge.outcome = match verdict {
         Ok(()) => Outcome::Valid { at: now },
         Err(problem) => Outcome::Invalid(problem),
     };
+    if let Some(limits) = knobs.limits.filter(|_| is_failure) {
+        state.meter.failed(&limits, account, &name, now);
+    }
 }
 
 impl Look {

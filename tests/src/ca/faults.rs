@@ -4,7 +4,7 @@ use std::io;
 use std::time::Duration;
 
 use axum::body::{Body, Bytes};
-use axum::response::{IntoResponse, Response};
+use axum::response::{Html, IntoResponse, Response};
 use futures_util::stream::{self, StreamExt};
 use hyper::{StatusCode, header};
 use jiff::Timestamp;
@@ -21,10 +21,21 @@ const FLUSH: Duration = Duration::from_millis(50);
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Reset;
 
+/// Marks an answer that is to go without a nonce.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct NoNonce;
+
+/// White space is sent in pieces of this size, so that a flood needs no memory.
+const CHUNK: u64 = 64 * 1024;
+static BLANK: [u8; CHUNK as usize] = [b' '; CHUNK as usize];
+
 /// What happens to one request.
 #[derive(Debug, Default)]
 pub(super) struct Plan {
+    /// Before the request is worked.
     pub(super) delay: Duration,
+    /// Before its answer leaves.
+    pub(super) delay_answer: Duration,
     pub(super) before: Option<Fault>,
     pub(super) after: Option<Fault>,
 }
@@ -49,8 +60,12 @@ pub(super) fn plan(knobs: &mut CaKnobs, dice: &mut Dice, endpoint: Endpoint) -> 
         };
         match (strikes, rule.fault, rule.phase) {
             (false, _, _) => {}
-            (true, Fault::Delay(seconds), _) => {
-                plan.delay += Duration::try_from_secs_f64(seconds).unwrap_or_default();
+            (true, Fault::Delay(seconds), phase) => {
+                let delay = match phase {
+                    Phase::Before => &mut plan.delay,
+                    Phase::After => &mut plan.delay_answer,
+                };
+                *delay += Duration::try_from_secs_f64(seconds).unwrap_or_default();
             }
             (true, fault, Phase::Before) => plan.before = Some(fault),
             (true, fault, Phase::After) => plan.after = Some(fault),
@@ -86,7 +101,48 @@ pub(super) async fn spoil(fault: Fault, answer: Response, now: Timestamp) -> Res
             answer
         }
         Fault::TruncateBody => truncated(answer).await,
+        Fault::Paused => {
+            let detail = "Your account is temporarily prevented from requesting certificates for some of these names. \
+                Please visit: https://lab.test/unpause?jwt=lab";
+            Problem::new(ProblemType::RateLimited, detail).into_response()
+        }
+        Fault::Html => Html("<!doctype html><title>Lab</title><p>Please try again later.\n").into_response(),
+        Fault::NoNonce => {
+            let mut answer = answer;
+            answer.extensions_mut().insert(NoNonce);
+            answer
+        }
+        Fault::Flood(bytes) => flooded(answer, bytes),
+        Fault::DeepJson(depth) => deep(answer, depth).await,
     }
+}
+
+/// The body, and behind it so much white space.
+fn flooded(answer: Response, bytes: u64) -> Response {
+    let (mut head, body) = answer.into_parts();
+    head.headers.remove(header::CONTENT_LENGTH);
+    let chunks = (0..bytes.div_ceil(CHUNK)).map(move |number| {
+        let left = bytes - number * CHUNK;
+        Ok::<Bytes, axum::Error>(Bytes::from_static(&BLANK).slice(..left.min(CHUNK) as usize))
+    });
+    Response::from_parts(
+        head,
+        Body::from_stream(body.into_data_stream().chain(stream::iter(chunks))),
+    )
+}
+
+/// The JSON object with a member more.
+async fn deep(answer: Response, depth: usize) -> Response {
+    let (mut head, body) = answer.into_parts();
+    let whole = axum::body::to_bytes(body, usize::MAX).await.unwrap_or_default();
+    head.headers.remove(header::CONTENT_LENGTH);
+    let object = whole.trim_ascii_end().strip_suffix(b"}").unwrap_or(b"{\"lab\":0");
+    let mut body = object.to_vec();
+    body.extend(b",\"deep\":");
+    body.extend(std::iter::repeat_n(b'[', depth));
+    body.extend(std::iter::repeat_n(b']', depth));
+    body.push(b'}');
+    Response::from_parts(head, Body::from(body))
 }
 
 /// Half of the body, then an end that is none.

@@ -67,8 +67,12 @@ pub(super) async fn finalize(
         Some(delay) => {
             set_progress(&mut state, id, Progress::Processing);
             let later = site.clone();
+            let hurry = site.ca.hurry.clone().notified_owned();
             site.ca.spawn(async move {
-                tokio::time::sleep(delay).await;
+                tokio::select! {
+                    () = tokio::time::sleep(delay) => {}
+                    () = hurry => {}
+                }
                 issue_or_fail(&later, id, &csr.key);
             });
         }

@@ -24,7 +24,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio_openssl::SslStream;
 
 use super::endpoint::Endpoint;
-use super::faults::{self, Reset};
+use super::faults::{self, NoNonce, Reset};
 use super::ledger::RequestSeen;
 use super::problem::Problem;
 use super::retry_after::http_date;
@@ -91,6 +91,7 @@ async fn around(State(site): State<Site>, request: Request, next: Next) -> Respo
     };
     // section 6.5: with every answer to a POST, and to newNonce
     if (!is_read || endpoint == Endpoint::NewNonce)
+        && answer.extensions().get::<NoNonce>().is_none()
         && let Ok(nonce) = site.ca.nonces.lock().issue()
         && let Ok(nonce) = HeaderValue::try_from(nonce)
     {
@@ -116,9 +117,11 @@ async fn around(State(site): State<Site>, request: Request, next: Next) -> Respo
         endpoint,
         path,
         status,
+        tls: site.base.starts_with("https://"),
         user_agent,
     };
     site.ca.state.lock().ledger.request(seen);
+    tokio::time::sleep(plan.delay_answer).await;
     answer
 }
 
@@ -141,9 +144,13 @@ pub(super) async fn serve(
     let listener = TcpListener::bind(listen).await.map_err(failed)?;
     let addr = listener.local_addr().map_err(failed)?;
     let scheme = if tls.is_some() { "https" } else { "http" };
+    let base = format!("{scheme}://{addr}");
+    if tls.is_none() {
+        ca.http_base.get_or_init(|| base.clone());
+    }
     let site = Site {
         ca: ca.clone(),
-        base: format!("{scheme}://{addr}").into(),
+        base: base.into(),
     };
     let router = router(site);
     let owner = ca.clone();

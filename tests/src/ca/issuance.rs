@@ -5,6 +5,8 @@ use openssl::pkey::{PKey, Public};
 use super::Site;
 use super::authority::Leaf;
 use super::cert_id::cert_id;
+use super::certificate_fault::Draft;
+use super::issuer::stack;
 use super::problem::Problem;
 use super::state::{Certificate, Progress, State};
 
@@ -31,31 +33,48 @@ pub(super) fn issue(site: &Site, state: &mut State, id: u64, key: &PKey<Public>)
     let replaces = order.replaces;
     let not_before = order.not_before.unwrap_or_else(|| ca.now() - knobs.backdate);
     let not_after = order.not_after.unwrap_or_else(|| not_before + lifetime);
-    let names: Vec<String> = order.names.iter().cloned().collect();
+    let mut draft = Draft {
+        names: order.names.iter().cloned().collect(),
+        not_before,
+        not_after,
+        key: key.clone(),
+    };
+    if let Some(fault) = knobs.certificate_fault {
+        fault.spoil(&mut draft, ca.now())?;
+    }
     let leaf = ca.issuer.leaf(
         &Leaf {
-            names: &names,
-            not_before,
-            not_after,
+            names: &draft.names,
+            not_before: draft.not_before,
+            not_after: draft.not_after,
             high_serial: knobs.high_serials,
             crl_url: Some(&site.url("/crl")),
         },
-        key,
+        &draft.key,
     )?;
+    let fault = knobs.certificate_fault;
+    let chain = fault.and_then(|fault| fault.chain(&ca.issuer, &leaf));
     let certificate = Certificate {
         account: order.account,
         names: order.names.clone(),
-        chain_pem: ca.issuer.chain_pem(&leaf)?,
+        chain_pem: match &chain {
+            Some(chain) => stack(chain)?,
+            None => ca.issuer.chain_pem(&leaf)?,
+        },
         cert_id: cert_id(&leaf)?,
         leaf,
-        not_before,
-        not_after,
+        not_before: draft.not_before,
+        not_after: draft.not_after,
         renewal: None,
         replaced_by: None,
         profile: order.profile.clone(),
         revoked: None,
     };
+    let exempt = order.exempt;
     let certificate_id = state.next_id();
+    if let Some(limits) = knobs.limits.filter(|_| !exempt) {
+        state.meter.issued(&limits, &certificate.names, ca.now());
+    }
     if let Some(replaced) = replaces.and_then(|id| state.certificates.get_mut(&id)) {
         replaced.replaced_by = Some(certificate_id);
     }

@@ -24,6 +24,8 @@ const CRL_LIFETIME: Duration = Duration::from_secs(7 * 86400);
 pub(super) struct Issuer {
     root: Authority,
     intermediate: Authority,
+    /// An intermediate with the same name and another key.
+    namesake: X509,
     alternates: Vec<Alternate>,
 }
 
@@ -38,18 +40,28 @@ impl Issuer {
     pub(super) fn new() -> Result<Self, ErrorStack> {
         let root = Authority::root("dns01 lab root")?;
         let intermediate = root.intermediate("dns01 lab intermediate")?;
+        let namesake = root.intermediate("dns01 lab intermediate")?.certificate().clone();
         let alternates = (1..=ALTERNATES)
             .map(|number| Alternate::new(number, &root, &intermediate))
             .collect::<Result<_, _>>()?;
         Ok(Issuer {
             root,
             intermediate,
+            namesake,
             alternates,
         })
     }
 
     pub(super) fn root(&self) -> &X509 {
         self.root.certificate()
+    }
+
+    pub(super) fn intermediate(&self) -> &X509 {
+        self.intermediate.certificate()
+    }
+
+    pub(super) fn namesake(&self) -> &X509 {
+        &self.namesake
     }
 
     pub(super) fn alternate_roots(&self) -> impl Iterator<Item = &X509> {
@@ -62,7 +74,7 @@ impl Issuer {
 
     /// Leaf and intermediate, without the root.
     pub(super) fn chain_pem(&self, leaf: &X509) -> Result<String, ErrorStack> {
-        stack([leaf, self.intermediate.certificate()])
+        stack([leaf, self.intermediate()])
     }
 
     /// The same leaf on its way to another root, counted from 1.
@@ -109,7 +121,8 @@ impl Alternate {
     }
 }
 
-fn stack<'a>(certificates: impl IntoIterator<Item = &'a X509>) -> Result<String, ErrorStack> {
+/// PEM, one behind the other.
+pub(super) fn stack<'a>(certificates: impl IntoIterator<Item = &'a X509>) -> Result<String, ErrorStack> {
     let mut pem = Vec::new();
     for certificate in certificates {
         pem.extend(certificate.to_pem()?);

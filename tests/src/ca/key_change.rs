@@ -29,7 +29,7 @@ pub(super) async fn key_change(State(site): State<Site>, post: Post) -> Result<J
     if inner.protected.nonce.is_some() {
         return Err(Problem::malformed("the inner JWS must not carry a nonce"));
     }
-    if inner.protected.url.as_deref() != Some(site.url("/key-change").as_str()) {
+    if inner.protected.url.as_deref() != Some(site.here("/key-change").as_str()) {
         return Err(Problem::malformed("the inner JWS must have the outer one's url"));
     }
     let change: KeyChange = serde_json::from_slice(&inner.payload)

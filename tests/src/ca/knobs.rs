@@ -5,9 +5,11 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::certificate_fault::CertificateFault;
 use super::challenge_type::ChallengeType;
 use super::endpoint::Endpoint;
 use super::external_account::ExternalAccount;
+use super::limits::Limits;
 use super::problem::ProblemType;
 use super::profile::{self, Profile};
 use super::renewal_info::{self, RenewalAnswers};
@@ -80,6 +82,15 @@ pub struct CaKnobs {
     pub renewal_info: RenewalAnswers,
     /// Sent with renewal information.
     pub renewal_retry_after: RetryAfter,
+    /// What is wrong with the certificates that are issued.
+    pub certificate_fault: Option<CertificateFault>,
+    /// Whatever URL a client is given begins with `http://`: the address of plain HTTP where the CA has one, which
+    /// then sees who follows, else one where nobody speaks HTTP.
+    pub http_urls: bool,
+    /// Each look at an order that is pending adds an authorization to it, for a name that nobody ordered.
+    pub growing_orders: bool,
+    /// Rate limits that are really counted; absent: there are none.
+    pub limits: Option<Limits>,
     /// Seconds that the CA's clock is ahead of the true one, at most a year either way: dates in answers and
     /// certificates, expiry, and what the ledger says. Waits keep their length.
     pub clock_offset: i64,
@@ -112,6 +123,10 @@ impl Default for CaKnobs {
             replaces: ReplacesAnswers::Checked,
             renewal_info: RenewalAnswers::Offered,
             renewal_retry_after: RetryAfter::Seconds(renewal_info::RETRY_AFTER),
+            certificate_fault: None,
+            http_urls: false,
+            growing_orders: false,
+            limits: None,
             clock_offset: 0,
         }
     }
@@ -160,7 +175,8 @@ pub enum Phase {
 #[derive(Clone, Copy, Debug, Deserialize, PartialEq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Fault {
-    /// The answer comes so many seconds later; later rules still apply.
+    /// The request is worked (phase before), or its answer comes (after), so many seconds later; later rules still
+    /// apply. A client that goes while it waits for the work has done nothing; one that goes later has.
     Delay(f64),
     /// A bare status with a text that is not a problem document.
     Status(u16),
@@ -174,6 +190,17 @@ pub enum Fault {
     Reset,
     /// The connection ends in the middle of the body.
     TruncateBody,
+    /// 429 as for an account or name that failed too often: without Retry-After, and a person must go to the page
+    /// that the detail names.
+    Paused,
+    /// 200 with a page for people.
+    Html,
+    /// The answer has no nonce.
+    NoNonce,
+    /// So many bytes of white space follow the answer's body, which JSON allows.
+    Flood(u64),
+    /// The answer's JSON has one member more, which is so many arrays deep.
+    DeepJson(usize),
 }
 
 /// A name that the CA does not like.

@@ -9,6 +9,7 @@ use super::AcmeCa;
 use super::cert_id::serial_hex;
 use super::challenge_type::ChallengeType;
 use super::endpoint::Endpoint;
+use super::limits::LimitHit;
 use super::state::Certificate;
 
 /// Requests and validations remembered one by one; the counts go on.
@@ -64,6 +65,8 @@ pub struct RequestSeen {
     pub path: String,
     /// The status that was sent, or would have been without a reset.
     pub status: u16,
+    /// Whether it came over TLS.
+    pub tls: bool,
     /// Its User-Agent.
     pub user_agent: String,
 }
@@ -190,6 +193,11 @@ impl AcmeCa {
     /// The requests for renewal information, oldest first.
     pub fn renewal_polls(&self) -> Vec<RenewalPoll> {
         self.ledger(Ledger::renewal_polls)
+    }
+
+    /// The orders that a limit refused, oldest first. A client that minds the limits has none.
+    pub fn limit_hits(&self) -> Vec<LimitHit> {
+        self.ca.state.lock().meter.hits.clone()
     }
 
     fn ledger<T>(&self, read: impl FnOnce(&Ledger) -> T) -> T {

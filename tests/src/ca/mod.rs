@@ -8,6 +8,7 @@ mod authority;
 mod authorization;
 mod cert_id;
 mod certificate;
+mod certificate_fault;
 mod challenge;
 mod challenge_type;
 mod control;
@@ -28,6 +29,7 @@ mod jws;
 mod key_change;
 mod knobs;
 mod ledger;
+mod limits;
 mod new_order;
 mod nonce;
 mod order;
@@ -44,6 +46,7 @@ mod state;
 mod terms;
 mod vantage;
 
+pub use certificate_fault::CertificateFault;
 pub use challenge_type::ChallengeType;
 pub use control::ControlError;
 pub use endpoint::Endpoint;
@@ -52,6 +55,7 @@ pub(crate) use faults::Reset;
 pub(crate) use http::{acceptor, connection};
 pub use knobs::{CaKnobs, Fault, FaultRule, NameProblem, NameStage, Phase, When};
 pub use ledger::{Counts, IssuedCertificate, RenewalPoll, RequestSeen, ValidationSeen};
+pub use limits::{Limit, LimitHit, Limits, Quota};
 pub use problem::{Problem, ProblemType, Subproblem};
 pub use profile::Profile;
 pub use renewal_info::{RenewalAnswers, Window};
@@ -60,11 +64,12 @@ pub use retry_after::RetryAfter;
 pub use server_identity::ServerIdentity;
 
 use std::net::{Ipv4Addr, SocketAddr};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use jiff::{SignedDuration, Timestamp};
 use openssl::error::ErrorStack;
 use parking_lot::Mutex;
+use tokio::sync::Notify;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 use crate::clock;
@@ -130,6 +135,10 @@ struct Ca {
     dice: Mutex<Dice>,
     nonces: Mutex<Nonces>,
     state: Mutex<State>,
+    /// Where plain HTTP is served.
+    http_base: OnceLock<String>,
+    /// Ends `processing` before its time.
+    hurry: Arc<Notify>,
     stop: CancellationToken,
 }
 
@@ -159,7 +168,19 @@ struct Site {
 }
 
 impl Site {
+    /// As clients are told.
     fn url(&self, path: &str) -> String {
+        if !self.ca.knobs.update(|knobs| knobs.http_urls) {
+            return self.here(path);
+        }
+        match self.ca.http_base.get() {
+            Some(base) => format!("{base}{path}"),
+            None => self.here(path).replacen("https://", "http://", 1),
+        }
+    }
+
+    /// As clients must have asked.
+    fn here(&self, path: &str) -> String {
         format!("{}{path}", self.base)
     }
 
@@ -204,6 +225,8 @@ impl AcmeCa {
             dice: Mutex::new(Dice::new(options.seed)),
             nonces: Mutex::new(Nonces::new(options.seed)),
             state: Mutex::new(State::default()),
+            http_base: OnceLock::new(),
+            hurry: Arc::default(),
             stop: stop.clone(),
         });
         let addr = http::serve(&ca, options.listen, Some(tls)).await?;

@@ -18,6 +18,7 @@ use super::order::answer;
 use super::post::Post;
 use super::problem::{Problem, ProblemType};
 use super::profile::Profile;
+use super::renewal_info;
 use super::replacement;
 use super::state::{
     Authorization, AuthorizationStatus, Challenge, Order, OrderStatus, Outcome, Progress, State as CaState,
@@ -72,6 +73,12 @@ pub(super) async fn new_order(State(site): State<Site>, post: Post) -> Result<Re
         }
         return Ok(created(&site, &state, id, now));
     }
+    let exempt = replaces
+        .and_then(|id| state.certificates.get(&id))
+        .is_some_and(|replaced| renewal_info::is_open(replaced, now));
+    if let Some(limits) = knobs.limits.filter(|_| !exempt) {
+        state.meter.order(&limits, account, &names, now)?;
+    }
     let expires = now + knobs.order_lifetime;
     let mut authorizations = Vec::new();
     for name in &names {
@@ -95,6 +102,7 @@ pub(super) async fn new_order(State(site): State<Site>, post: Post) -> Result<Re
         not_before: wish.not_before,
         not_after: wish.not_after,
         profile: wish.profile,
+        exempt,
         replaces,
         progress: Progress::Open,
     };
@@ -197,7 +205,7 @@ fn valid_authorization(state: &CaState, account: u64, name: &str, now: Timestamp
         .map(|(id, _)| *id)
 }
 
-fn add_authorization(
+pub(super) fn add_authorization(
     state: &mut CaState,
     challenges: &[ChallengeType],
     account: u64,

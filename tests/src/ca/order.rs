@@ -8,9 +8,10 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::Site;
+use super::new_order::add_authorization;
 use super::post::Post;
 use super::problem::{Problem, ProblemType};
-use super::state::{Order, Progress, State as CaState};
+use super::state::{Order, OrderStatus, Progress, State as CaState};
 
 pub(super) async fn order(
     State(site): State<Site>,
@@ -19,9 +20,19 @@ pub(super) async fn order(
 ) -> Result<Response, Problem> {
     post.want_get()?;
     let account = post.account()?;
-    let state = site.ca.state.lock();
-    owned(&state, id, account)?;
-    Ok(answer(&site, &state, id, site.ca.now()))
+    let now = site.ca.now();
+    let knobs = site.ca.knobs.current();
+    let mut state = site.ca.state.lock();
+    let order = owned(&state, id, account)?;
+    if knobs.growing_orders && state.order_status(order, now) == OrderStatus::Pending {
+        let (number, expires) = (order.authorizations.len(), order.expires);
+        let name = format!("grown-{number}.lab.test");
+        let grown = add_authorization(&mut state, &knobs.challenges, account, &name, expires)?;
+        if let Some(order) = state.orders.get_mut(&id) {
+            order.authorizations.push(grown);
+        }
+    }
+    Ok(answer(&site, &state, id, now))
 }
 
 /// The order, if it is the account's.

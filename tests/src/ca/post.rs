@@ -80,7 +80,7 @@ impl FromRequest<Site> for Post {
             return Err(problem.with_status(StatusCode::UNSUPPORTED_MEDIA_TYPE));
         }
         let path = request.uri().path().to_owned();
-        let url = site.url(&path);
+        let url = site.here(&path);
         let body = Bytes::from_request(request, site)
             .await
             .map_err(|error| Problem::malformed(format!("body: {error}")))?;

@@ -90,10 +90,7 @@ pub(super) async fn renewal_info(State(site): State<Site>, Path(id): Path<String
 fn body(answers: RenewalAnswers, certificate: &Certificate, now: Timestamp) -> Result<Response, Problem> {
     let hour = SignedDuration::from_hours(1);
     let window = match answers {
-        RenewalAnswers::Offered => match &certificate.renewal {
-            Some(window) => window.clone(),
-            None => usual(certificate, now),
-        },
+        RenewalAnswers::Offered => suggested(certificate, now),
         RenewalAnswers::Absent | RenewalAnswers::NotFound => return Err(Problem::not_found("certificate")),
         RenewalAnswers::InternalError => {
             return Err(Problem::new(
@@ -114,6 +111,19 @@ fn body(answers: RenewalAnswers, certificate: &Certificate, now: Timestamp) -> R
         RenewalAnswers::Garbage => return Ok("{\"suggestedWindow\": {\"start\": soon".into_response()),
     };
     Ok(Json(object(&window)).into_response())
+}
+
+/// Whether now is the time that the CA suggests.
+pub(super) fn is_open(certificate: &Certificate, now: Timestamp) -> bool {
+    let window = suggested(certificate, now);
+    window.start <= now && now < window.end
+}
+
+fn suggested(certificate: &Certificate, now: Timestamp) -> Window {
+    match &certificate.renewal {
+        Some(window) => window.clone(),
+        None => usual(certificate, now),
+    }
 }
 
 /// Two hundredths of the certificate's life around two thirds of it, or a window in the past once it is revoked.

@@ -8,6 +8,7 @@ use openssl::x509::X509;
 use super::challenge_type::ChallengeType;
 use super::jwk::Jwk;
 use super::ledger::Ledger;
+use super::limits::Meter;
 use super::problem::Problem;
 use super::renewal_info::Window;
 
@@ -25,6 +26,7 @@ pub(super) struct State {
     pub(super) bindings: BTreeMap<String, u64>,
     /// The version of the terms of service, from 0.
     pub(super) terms: u64,
+    pub(super) meter: Meter,
     pub(super) ledger: Ledger,
 }
 
@@ -56,6 +58,8 @@ pub(super) struct Order {
     pub(super) not_after: Option<Timestamp>,
     /// As asked for.
     pub(super) profile: Option<String>,
+    /// No limit counts it.
+    pub(super) exempt: bool,
     /// The certificate that this order replaces.
     pub(super) replaces: Option<u64>,
     pub(super) progress: Progress,

@@ -37,6 +37,18 @@ impl Bench {
         Self::of(ca, dns)
     }
 
+    /// With plain HTTP as well.
+    pub async fn with_http() -> Self {
+        let dns = DnsServer::start(DnsOptions::new(vec![Zone::new(ZONE).unwrap()]))
+            .await
+            .unwrap();
+        let options = CaOptions {
+            listen_http: Some(SocketAddr::from(([127, 0, 0, 1], 0))),
+            ..CaOptions::new(vec![dns.addr()])
+        };
+        Self::of(AcmeCa::start(options).await.unwrap(), dns)
+    }
+
     pub fn of(ca: AcmeCa, dns: DnsServer) -> Self {
         let root = reqwest::Certificate::from_pem(ca.https_root_pem().as_bytes()).unwrap();
         let http = reqwest::Client::builder()
