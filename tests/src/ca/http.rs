@@ -85,6 +85,9 @@ async fn around(State(site): State<Site>, request: Request, next: Next) -> Respo
         }
         None => next.run(request).await,
     };
+    // a signature that is not good leaves its reason in the thread's queue of errors, where OpenSSL would find it at
+    // the next read of any TLS connection and end that
+    drop(ErrorStack::get());
     let mut answer = match plan.after {
         Some(fault) if plan.before.is_none() => faults::spoil(fault, answer, site.ca.now()).await,
         _ => answer,
