@@ -123,6 +123,7 @@ pub(super) async fn run(
         authority,
         clock: engine.clock.as_ref(),
         pass: pass.as_ref(),
+        live_until: worker.row.issued.as_ref().map(|issued| issued.not_after),
         say: &Say {
             engine,
             certificate: name,

@@ -7,28 +7,19 @@ use std::{
 
 use futures_util::future::try_join_all;
 use jiff::{SignedDuration, Timestamp};
-use tokio::{task::spawn_blocking, time::Instant};
-use tracing::debug;
+use tokio::time::Instant;
 
-use super::{
-    Authority, AuthorityError, Certificate, KeySource, Stage, World,
-    admission::{self, Pass},
-    fault,
-    issue::Say,
-    queue::until,
-};
+use super::{Authority, Certificate, Stage, World, admission::Pass, fault, issue::Say, queue::until};
 use crate::{
-    acme::{self, Account, AuthorizationStatus, ChallengeKind, ChallengeStatus, OrderStatus, ProblemKind},
+    acme::{self, Account, AuthorizationStatus, ChallengeKind, ChallengeStatus, OrderStatus},
     challenge::{Patience, ROOM_PATIENCE},
     clock::Clock,
     dns,
     issuance::{Action, Challenge, Event, Failure, Order, Origin, Scope, State},
-    outputs::{Files, Outputs},
-    pki::{self, CertId, Chain, PrivateKey},
-    schedule::{ChargedBy, Permit},
+    pki::Chain,
     secret::Secret,
-    store::{Change, NewRecord, Record, StoreError},
-    types::{AuthorizationUrl, ChallengeMethod, Fault, FaultClass, Identifier, OrderUrl},
+    store::{NewRecord, Record},
+    types::{AuthorizationUrl, ChallengeMethod, Fault, FaultClass, Identifier},
 };
 
 /// How long an order may take at a CA that names no `expires`: Let's Encrypt's
@@ -43,6 +34,8 @@ pub(super) struct Performer<'a> {
     pub(super) clock: &'a dyn Clock,
     /// Leave to place an order, where one may be placed.
     pub(super) pass: Option<&'a Pass>,
+    /// Until when the certificate in use is valid.
+    pub(super) live_until: Option<Timestamp>,
     pub(super) say: &'a Say<'a>,
 }
 
@@ -108,141 +101,11 @@ impl Performer<'_> {
         result.unwrap_or_else(Performed::from)
     }
 
-    async fn account(&self) -> Result<Account, Failure> {
+    pub(super) async fn account(&self) -> Result<Account, Failure> {
         self.authority
             .account()
             .await
             .map_err(|error| fault::of_ca(error.fault()))
-    }
-
-    async fn place_order(&self, pass: &Pass) -> Result<Performed, Failure> {
-        let ca = self.authority.options().acme.name.as_str();
-        // an order for a name that nobody can publish for would only be spent
-        self.world
-            .publisher
-            .preflight(&self.certificate.identifiers)
-            .await
-            .map_err(|error| fault::of_dns(&error))?;
-        let account = self.account().await?;
-        let (placed, replaces) = self.new_order(&account, pass).await?;
-        let (url, order) = placed;
-        let ready = match order.status {
-            OrderStatus::Pending => false,
-            OrderStatus::Ready => true,
-            // somebody else's CSR is in it: its certificate is of no use here
-            OrderStatus::Processing | OrderStatus::Valid => {
-                return Err(fault::transient(format!(
-                    "CA `{ca}` answered with the order {url}, which is {} already; a new one is asked for later",
-                    order.status
-                )));
-            }
-            OrderStatus::Invalid | OrderStatus::Unknown(_) => {
-                return Err(self.invalid(&account, &order).await);
-            }
-        };
-        let followed = match &replaces {
-            Some(id) => format!("; it replaces {id}"),
-            None => String::new(),
-        };
-        self.say
-            .step(Stage::Order, format!("CA `{ca}` opened order {url}{followed}"));
-        let order = Order {
-            url,
-            finalize: order.finalize,
-            authorizations: order.authorizations,
-            expires: order.expires,
-            exempt: pass.exempt && replaces.is_some(),
-        };
-        Ok(Event::OrderPlaced { order, ready }.into())
-    }
-
-    /// Orders, naming the certificate that is replaced; a CA that does not take that (RFC 9773 5: it was replaced
-    /// already, or the field is refused) is asked once more without.
-    async fn new_order(
-        &self,
-        account: &Account,
-        pass: &Pass,
-    ) -> Result<((OrderUrl, acme::Order), Option<CertId>), Failure> {
-        let ca = &self.authority.options().acme.name;
-        let profile = self.certificate.profiles.get(ca).map(String::as_str);
-        let client = account.client();
-        if let Some(profile) = profile {
-            let checked = client.check_profile(profile).await;
-            checked.map_err(|error| fault::of_ca(Fault::from(&error)))?;
-        }
-        let directory = client.directory().await;
-        let directory = directory.map_err(|error| fault::of_ca(Fault::from(&error)))?;
-        let replaces = match directory.renewal_info {
-            Some(_) => pass.replaces.as_deref().and_then(CertId::kept),
-            None => None,
-        };
-        let not_after = self.certificate.lifetime.and_then(|lifetime| {
-            let lifetime = SignedDuration::try_from(lifetime).ok()?;
-            self.clock.now().checked_add(lifetime).ok()
-        });
-        let mut wish = acme::NewOrder {
-            replaces: replaces.as_ref(),
-            profile,
-            not_before: None,
-            not_after,
-            ..acme::NewOrder::from(self.certificate.identifiers.as_slice())
-        };
-        let refused = match account.new_order(wish.clone()).await {
-            Ok(placed) => return Ok((placed, replaces.clone())),
-            Err(error) if replaces.is_some() && refuses_replacement(&error) => error,
-            Err(error) => return Err(self.not_ordered(account, &error).await),
-        };
-        debug!(cert = %self.certificate.name, error = %refused, "the CA does not take the order as a replacement");
-        self.say.step(
-            Stage::Order,
-            format!("CA `{ca}` does not take it as a replacement ({refused}); it is ordered as a new one"),
-        );
-        if pass.exempt {
-            self.pay_in_full().await?;
-        }
-        wish.replaces = None;
-        match account.new_order(wish).await {
-            Ok(placed) => Ok((placed, None)),
-            Err(error) => Err(self.not_ordered(account, &error).await),
-        }
-    }
-
-    /// Why there is no order. A CA that has closed the account, or forgotten it, is given no other by itself.
-    async fn not_ordered(&self, account: &Account, error: &acme::Error) -> Failure {
-        let unauthorized = error
-            .problem()
-            .is_some_and(|problem| problem.kind == ProblemKind::Unauthorized);
-        let gone = error.is_account_gone() || unauthorized && self.authority.is_closed().await;
-        if !gone {
-            return fault::of_ca(Fault::from(error));
-        }
-        let error = AuthorityError::Gone {
-            ca: self.authority.options().acme.name.clone(),
-            account: account.url().clone(),
-        };
-        fault::of_ca(error.fault())
-    }
-
-    /// The order that would have been exempt from the CA's limits is not.
-    async fn pay_in_full(&self) -> Result<(), Failure> {
-        let engine = self.say.engine;
-        let store = |error: StoreError| fault::transient(error.to_string());
-        let counters = admission::counters_of(self.authority, self.certificate);
-        let now = self.clock.now();
-        let permit = admission::permitted(engine, &counters, true, now)
-            .await
-            .map_err(store)?;
-        if let Permit::NotBefore { at, because } = permit {
-            return Err(fault::of_ca(Fault {
-                class: FaultClass::Limited,
-                not_before: Some(until(now, at)),
-                text: format!("the CA takes the order as a new one only, and {because}"),
-            }));
-        }
-        let mut change = Change::of(self.certificate.name.clone(), now);
-        change.charges = admission::charges(&counters, ChargedBy::Order);
-        engine.store.apply(change).await.map_err(store)?;
-        Ok(())
     }
 
     async fn read_authorizations(&self, order: &Order) -> Result<Performed, Failure> {
@@ -412,146 +275,13 @@ impl Performer<'_> {
         }
     }
 
-    async fn make_key(&self) -> Result<Performed, Failure> {
-        let kind = match &self.certificate.key {
-            KeySource::Generate(kind) => *kind,
-            KeySource::Request(path) => {
-                let text = format!("the request {} is not taken to a CA", path.display());
-                return Err(fault::operator(text));
-            }
-        };
-        let identifiers = self.certificate.identifiers.clone();
-        let made = spawn_blocking(move || {
-            let key = PrivateKey::generate(kind).map_err(|error| error.to_string())?;
-            let csr = pki::csr(&key, &identifiers).map_err(|error| error.to_string())?;
-            Ok::<_, String>((key.to_pem().map_err(|error| error.to_string())?, csr))
-        })
-        .await;
-        let (key, csr) = match made {
-            Ok(made) => made.map_err(fault::operator)?,
-            Err(panic) => std::panic::resume_unwind(panic.into_panic()),
-        };
-        Ok(Performed {
-            key: Some(key),
-            ..Event::KeyMade { csr }.into()
-        })
-    }
-
-    async fn finalize(
-        &self,
-        order: &Order,
-        csr: &[u8],
-        key: Option<&Secret>,
-        resumed: bool,
-    ) -> Result<Performed, Failure> {
-        // the order's certificate could never be used
-        self.usable(key)?;
-        let account = self.account().await?;
-        let of_order = |error: acme::Error| fault::of_order(&error);
-        let mut seen = if resumed {
-            let seen = account.order(&order.url).await.map_err(of_order)?;
-            debug!(order_url = %order.url, status = %seen.value.status, "order read again");
-            seen
-        } else {
-            account.finalize(&order.finalize, csr).await.map_err(of_order)?
-        };
-        if resumed && seen.value.status == OrderStatus::Ready {
-            seen = account.finalize(&order.finalize, csr).await.map_err(of_order)?;
-        }
-        self.say.step(Stage::Finalize, "the CSR is at the CA".into());
-        let issued = account
-            .wait_issued(&order.url, seen, self.patience(order))
-            .await
-            .map_err(of_order)?;
-        let url = match (&issued.status, &issued.certificate) {
-            (OrderStatus::Valid, Some(url)) => url,
-            (OrderStatus::Invalid, _) => return Err(self.invalid(&account, &issued).await),
-            (status, _) => {
-                let text = format!(
-                    "order {} is {status} after finalize; it is ordered anew",
-                    order.url
-                );
-                return Err(fault::refused(text));
-            }
-        };
-        let text = account.certificate(url).await.map_err(of_order)?.pem;
-        let chain = self.verified(&text, key)?;
-        let until = chain.not_after();
-        self.say.step(
-            Stage::Finalize,
-            format!("certificate {} is valid until {until}", chain.serial()),
-        );
-        Ok(Performed {
-            chain: Some(chain),
-            ..Event::Downloaded { chain: text }.into()
-        })
-    }
-
-    /// The key is here, or is not meant to be.
-    fn usable(&self, key: Option<&Secret>) -> Result<(), Failure> {
-        match (&self.certificate.key, key) {
-            (KeySource::Generate(_), None) => Err(fault::refused(
-                "the stored key of the order is gone; it is ordered anew".into(),
-            )),
-            (KeySource::Generate(_), Some(_)) | (KeySource::Request(_), _) => Ok(()),
-        }
-    }
-
-    async fn write(&self, chain: &str, key: Option<&Secret>) -> Result<Performed, Failure> {
-        self.usable(key)?;
-        let chain = self.verified(chain, key)?;
-        let files = Files {
-            key: key.cloned(),
-            certificate: chain.cert_pem().to_owned(),
-            chain: chain.chain_pem().to_owned(),
-        };
-        let outputs = Outputs::new(self.certificate.output.clone());
-        let written = match spawn_blocking(move || outputs.write(&files)).await {
-            Ok(written) => written.map_err(|error| fault::transient(error.to_string()))?,
-            Err(panic) => std::panic::resume_unwind(panic.into_panic()),
-        };
-        self.say.step(
-            Stage::Store,
-            format!(
-                "generation {} is written to {}",
-                written.number,
-                written.path.display()
-            ),
-        );
-        Ok(Performed {
-            chain: Some(chain),
-            ..Event::Written {
-                generation: written.number,
-            }
-            .into()
-        })
-    }
-
-    /// A chain that does not fit is never used, whoever signed it.
-    fn verified(&self, text: &str, key: Option<&Secret>) -> Result<Chain, Failure> {
-        let unusable = |error: &dyn std::error::Error| {
-            fault::refused(format!(
-                "the CA's certificate cannot be used: {error}; it is ordered anew"
-            ))
-        };
-        let chain = Chain::parse(text).map_err(|error| unusable(&error))?;
-        let Some(key) = key else {
-            todo!();
-        };
-        let key = PrivateKey::from_pem(key).map_err(|error| unusable(&error))?;
-        chain
-            .verify(&key.public(), &self.certificate.identifiers)
-            .map_err(|error| unusable(&error))?;
-        Ok(chain)
-    }
-
-    fn patience(&self, order: &Order) -> Timestamp {
+    pub(super) fn patience(&self, order: &Order) -> Timestamp {
         let default = default_end(self.clock.now());
         order.expires.map_or(default, |expires| expires.min(default))
     }
 
     /// Why an order is invalid, in the CA's own words.
-    async fn invalid(&self, account: &Account, order: &acme::Order) -> Failure {
+    pub(super) async fn invalid(&self, account: &Account, order: &acme::Order) -> Failure {
         let mut reasons: Vec<String> = order.error.iter().map(ToString::to_string).collect();
         let mut refused = Vec::new();
         match account.failed_authorizations(order).await {
@@ -682,15 +412,6 @@ fn kind(method: ChallengeMethod) -> ChallengeKind {
         ChallengeMethod::DnsAccount01 => ChallengeKind::DnsAccount01,
         ChallengeMethod::DnsPersist01 => ChallengeKind::DnsPersist01,
     }
-}
-
-/// RFC 9773 5: `alreadyReplaced`, or a server that does not like the field.
-fn refuses_replacement(error: &acme::Error) -> bool {
-    let kind = error.problem().map(|problem| &problem.kind);
-    matches!(
-        kind,
-        Some(ProblemKind::AlreadyReplaced | ProblemKind::Malformed | ProblemKind::Unauthorized)
-    )
 }
 
 fn misplaced(action: Action, state: &State) -> Failure {

@@ -1,0 +1,224 @@
+//! From proved names to a certificate on disk: key or request, CSR, chain, files.
+
+use std::path::Path;
+
+use futures_util::future::join_all;
+use tracing::{debug, warn};
+
+use super::{
+    KeySource, Stage,
+    authority::blocking,
+    fault,
+    perform::{Performed, Performer},
+    trust_root::root_sha256,
+};
+use crate::{
+    acme::{self, Account, OrderStatus},
+    issuance::{Event, Failure, Order},
+    outputs::{Files, Outputs},
+    pki::{self, Chain, ChainPreference, Csr, KeyType, PrivateKey, PublicKey},
+    secret::Secret,
+    types::{CertificateUrl, Identifier},
+};
+
+impl Performer<'_> {
+    pub(super) async fn make_key(&self) -> Result<Performed, Failure> {
+        let identifiers = self.certificate.identifiers.clone();
+        let made = match self.certificate.key.clone() {
+            KeySource::Generate(kind) => blocking(move || generated(kind, &identifiers)).await,
+            KeySource::Request(path) => blocking(move || requested(&path, &identifiers)).await,
+        };
+        let (key, csr) = made.map_err(fault::operator)?;
+        Ok(Performed {
+            key,
+            ..Event::KeyMade { csr }.into()
+        })
+    }
+
+    pub(super) async fn finalize(
+        &self,
+        order: &Order,
+        csr: &[u8],
+        key: Option<&Secret>,
+        resumed: bool,
+    ) -> Result<Performed, Failure> {
+        // the order's certificate could never be used
+        self.usable(key)?;
+        let account = self.account().await?;
+        let of_order = |error: acme::Error| fault::of_order(&error);
+        let mut seen = if resumed {
+            let seen = account.order(&order.url).await.map_err(of_order)?;
+            debug!(order_url = %order.url, status = %seen.value.status, "order read again");
+            seen
+        } else {
+            account.finalize(&order.finalize, csr).await.map_err(of_order)?
+        };
+        if resumed && seen.value.status == OrderStatus::Ready {
+            seen = account.finalize(&order.finalize, csr).await.map_err(of_order)?;
+        }
+        self.say.step(Stage::Finalize, "the CSR is at the CA".into());
+        let issued = account
+            .wait_issued(&order.url, seen, self.patience(order))
+            .await
+            .map_err(of_order)?;
+        let url = match (&issued.status, &issued.certificate) {
+            (OrderStatus::Valid, Some(url)) => url,
+            (OrderStatus::Invalid, _) => return Err(self.invalid(&account, &issued).await),
+            (status, _) => {
+                let text = format!(
+                    "order {} is {status} after finalize; it is ordered anew",
+                    order.url
+                );
+                return Err(fault::refused(text));
+            }
+        };
+        let (text, chain) = self.download(&account, url, csr).await?;
+        let until = chain.not_after();
+        self.say.step(
+            Stage::Finalize,
+            format!("certificate {} is valid until {until}", chain.serial()),
+        );
+        Ok(Performed {
+            chain: Some(chain),
+            ..Event::Downloaded { chain: text }.into()
+        })
+    }
+
+    /// The key is here, or is not meant to be.
+    fn usable(&self, key: Option<&Secret>) -> Result<(), Failure> {
+        match (&self.certificate.key, key) {
+            (KeySource::Generate(_), None) => Err(fault::refused(
+                "the stored key of the order is gone; it is ordered anew".into(),
+            )),
+            (KeySource::Generate(_), Some(_)) | (KeySource::Request(_), _) => Ok(()),
+        }
+    }
+
+    /// The chain that is preferred, of those that the CA offers and that fit; and its text.
+    async fn download(
+        &self,
+        account: &Account,
+        url: &CertificateUrl,
+        csr: &[u8],
+    ) -> Result<(String, Chain), Failure> {
+        let of_order = |error: acme::Error| fault::of_order(&error);
+        let request = Csr::parse(csr).map_err(|error| fault::refused(error.to_string()))?;
+        let downloaded = account.certificate(url).await.map_err(of_order)?;
+        let first = self.verified(&downloaded.pem, Some(request.public_key()))?;
+        let mut texts = vec![downloaded.pem];
+        let mut chains = vec![first];
+        let preference = &self.certificate.chain;
+        if *preference != ChainPreference::Default {
+            let others = downloaded.alternates.iter().map(|url| account.certificate(url));
+            for other in join_all(others).await {
+                // one that cannot be had, or does not fit, is none to choose from
+                let text = match other {
+                    Ok(other) => other.pem,
+                    Err(error) => {
+                        debug!(cert = %self.certificate.name, %error, "a chain was not had");
+                        continue;
+                    }
+                };
+                match self.verified(&text, Some(request.public_key())) {
+                    Ok(chain) => {
+                        texts.push(text);
+                        chains.push(chain);
+                    }
+                    Err(failure) => {
+                        debug!(cert = %self.certificate.name, error = failure.fault.text, "a chain does not fit");
+                    }
+                }
+            }
+        }
+        let roots = self.authority.options().acme.ca_file.clone();
+        let choice = pki::choose_by_root(&chains, preference, |chain| root_sha256(chain, roots.as_deref()));
+        if !choice.matched {
+            warn!(cert = %self.certificate.name, wanted = %preference, offered = chains.len(), "CA offers no chain as preferred; its own choice is taken");
+        }
+        Ok((texts.swap_remove(choice.index), chains.swap_remove(choice.index)))
+    }
+
+    pub(super) async fn write(&self, chain: &str, key: Option<&Secret>) -> Result<Performed, Failure> {
+        self.usable(key)?;
+        // of a request's key nothing is known here any more; it was compared when the chain came
+        let public = match key {
+            Some(key) => {
+                let key = PrivateKey::from_pem(key).map_err(|error| fault::refused(error.to_string()))?;
+                Some(key.public())
+            }
+            None => None,
+        };
+        let chain = self.verified(chain, public.as_ref())?;
+        let files = Files::new(key.cloned(), &chain);
+        let outputs = Outputs::new(self.certificate.output.clone());
+        let written = blocking(move || outputs.write(&files))
+            .await
+            .map_err(|error| fault::transient(error.to_string()))?;
+        self.say.step(
+            Stage::Store,
+            format!(
+                "generation {} is written to {}",
+                written.number,
+                written.path.display()
+            ),
+        );
+        Ok(Performed {
+            chain: Some(chain),
+            ..Event::Written {
+                generation: written.number,
+            }
+            .into()
+        })
+    }
+
+    /// A chain that does not fit is never used, whoever signed it.
+    fn verified(&self, text: &str, key: Option<&PublicKey>) -> Result<Chain, Failure> {
+        let unusable = |reason: String| {
+            fault::refused(format!(
+                "the CA's certificate cannot be used: {reason}; it is ordered anew"
+            ))
+        };
+        let chain = Chain::parse(text).map_err(|error| unusable(error.to_string()))?;
+        let key = match key {
+            Some(key) => key.clone(),
+            None => chain
+                .public_key()
+                .ok_or_else(|| unusable("its key is of an unknown kind".into()))?,
+        };
+        chain
+            .verify(&key, &self.certificate.identifiers)
+            .map_err(|error| unusable(error.to_string()))?;
+        // a wrong clock here must not throw a good certificate away; but none that is over by this clock takes the
+        // place of one that lasts longer
+        let (until, now) = (chain.not_after(), self.clock.now());
+        if until <= now && self.live_until.is_some_and(|live| live > until) {
+            return Err(unusable(format!("it expired at {until}, before the one in use")));
+        }
+        Ok(chain)
+    }
+}
+
+fn generated(kind: KeyType, identifiers: &[Identifier]) -> Result<(Option<Secret>, Vec<u8>), String> {
+    let key = PrivateKey::generate(kind).map_err(|error| error.to_string())?;
+    let csr = pki::csr(&key, identifiers).map_err(|error| error.to_string())?;
+    Ok((Some(key.to_pem().map_err(|error| error.to_string())?), csr))
+}
+
+/// The request as it stands in its file now.
+fn requested(path: &Path, identifiers: &[Identifier]) -> Result<(Option<Secret>, Vec<u8>), String> {
+    let of_file = |reason: String| format!("request {}: {reason}", path.display());
+    let octets = std::fs::read(path).map_err(|error| of_file(error.to_string()))?;
+    let request = Csr::parse(&octets).map_err(|error| of_file(error.to_string()))?;
+    if request.identifiers() != identifiers {
+        let list = |names: &[Identifier]| {
+            let names: Vec<String> = names.iter().map(Identifier::to_string).collect();
+            names.join(", ")
+        };
+        return Err(of_file(format!(
+            "it is for {}, and the configuration asks for {}: make a new request, or change `names`",
+            list(request.identifiers()),
+            list(identifiers)
+        )));
+    }
+    Ok((None, request.der().to_vec()))
+}
