@@ -29,6 +29,7 @@ pub mod store;
 pub mod deployment;
 pub mod issuance;
 pub mod pki;
+pub mod revocation;
 pub mod schedule;
 // 0
 pub mod clock;

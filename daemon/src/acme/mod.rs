@@ -57,7 +57,7 @@ pub use order::{FailedAuthorization, NewOrder, Order, OrderStatus};
 pub use problem::{Problem, ProblemKind, Subproblem};
 pub use renewal_info::RenewalInfo;
 pub use retry::Retry;
-pub use revocation::{RevocationReason, UnknownRevocationReason};
+pub use crate::revocation::{RevocationReason, UnknownRevocationReason};
 pub use roots::Roots;
 pub use transport::SetupError;
 

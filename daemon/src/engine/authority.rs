@@ -61,6 +61,12 @@ pub enum AuthorityError {
         /// The account.
         account: AccountUrl,
     },
+    /// There never was one.
+    #[error("there is no account at CA `{ca}`")]
+    None {
+        /// Which CA.
+        ca: CaName,
+    },
     /// The account's key.
     #[error(transparent)]
     Key(#[from] AccountKeyError),
@@ -76,6 +82,7 @@ impl AuthorityError {
             AuthorityError::Acme(error) => Fault::from(error),
             AuthorityError::Key(_)
             | AuthorityError::Gone { .. }
+            | AuthorityError::None { .. }
             | AuthorityError::Setup { .. }
             | AuthorityError::ExternalAccount { .. } => Fault {
                 class: FaultClass::Operator,
@@ -119,6 +126,19 @@ impl Authority {
         // one caller registers, the others wait for it
         let mut slot = self.slot().await;
         self.account_in(&mut slot).await
+    }
+
+    /// The account that there is: none is registered for what only an old one may do.
+    ///
+    /// # Errors
+    /// As [`Authority::account`], and when there is no account.
+    pub(super) async fn existing_account(&self) -> Result<acme::Account, AuthorityError> {
+        if self.known().await?.is_none() {
+            return Err(AuthorityError::None {
+                ca: self.options.acme.name.clone(),
+            });
+        }
+        self.account().await
     }
 
     /// Nobody gets the account while this is held.

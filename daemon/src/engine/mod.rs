@@ -19,6 +19,7 @@ mod perform;
 mod progress;
 mod queue;
 mod renewal_info;
+mod revoke;
 mod trust_root;
 mod world;
 
@@ -27,5 +28,6 @@ pub use authority::{Authority, AuthorityError};
 pub use authority_options::{AuthorityOptions, ExternalAccount};
 pub use options::{Certificate, DEFAULT_CHALLENGES, DEFAULT_CONCURRENCY, KeySource, Options};
 pub use progress::{Outcome, Progress, Stage};
+pub use revoke::{Revocable, RevocationWish, RevokeError};
 pub use queue::{Engine, UnknownCertificate};
 pub use world::World;

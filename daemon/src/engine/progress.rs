@@ -40,6 +40,8 @@ pub enum Stage {
     Switch,
     /// The hook runs.
     Hook,
+    /// A certificate is revoked.
+    Revoke,
     /// The end.
     End,
 }
@@ -58,6 +60,7 @@ impl Stage {
             Stage::Store => "store",
             Stage::Switch => "switch",
             Stage::Hook => "hook",
+            Stage::Revoke => "revoke",
             Stage::End => "end",
         }
     }

@@ -17,7 +17,7 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 use tracing::{Instrument as _, debug_span, error, warn};
 
-use super::{Options, Progress, World, account, adopt, clean_up, deploy, issue, renewal_info};
+use super::{Options, Progress, World, account, adopt, clean_up, deploy, issue, renewal_info, revoke};
 use crate::{
     clock::Clock,
     random::Random,
@@ -303,6 +303,7 @@ impl Engine {
             // before the orders that it keeps from beginning
             (JobKind::Rollover, SIDE_WORK),
             (JobKind::CleanUp, SIDE_WORK),
+            (JobKind::Revoke, SIDE_WORK),
             (JobKind::Deploy, SIDE_WORK),
             (JobKind::Issue, concurrency),
             (JobKind::RenewalInfo, renewal_info::BATCH),
@@ -376,6 +377,19 @@ impl Engine {
             }
             // started in batches
             JobKind::RenewalInfo => return false,
+            JobKind::Revoke => {
+                let Ok(id) = key.1.parse() else {
+                    return false;
+                };
+                work.tasks.spawn(
+                    async move {
+                        revoke::run(&engine, &world, id)
+                            .await
+                            .map_err(|error| error.to_string())
+                    }
+                    .instrument(span),
+                )
+            }
             JobKind::Rollover => {
                 let authority = key
                     .1

@@ -119,6 +119,11 @@ fn check_key(directory: &Directory, number: u32, chain: &Chain) -> Result<KeyChe
     }
 }
 
+/// The key of a generation, PEM.
+pub(super) fn read_key(directory: &Directory, number: u32) -> Result<Secret, Error> {
+    read_text(directory, number, KEY, "private key").map(Secret::new)
+}
+
 /// Reads the three files of certificates, which must agree.
 fn read_chain(directory: &Directory, number: u32) -> Result<Chain, Error> {
     let read = |name| read_text(directory, number, name, "certificate");

@@ -2,6 +2,8 @@ use std::path::PathBuf;
 
 use tracing::{info, warn};
 
+use crate::{pki::Chain, secret::Secret};
+
 use super::{
     Error, Operation, Options,
     directory::Directory,
@@ -142,6 +144,31 @@ impl Outputs {
         })?;
         let with_key = self.options.with_key;
         live::read(&live::open(&generations, number, with_key)?, number, with_key).map(Some)
+    }
+
+    /// The chains of all generations that can be read, the newest first.
+    pub fn chains(&self) -> Vec<Chain> {
+        self.readable().into_iter().map(|live| live.chain).collect()
+    }
+
+    /// The key of the generation whose certificate has this SHA-256, PEM.
+    pub fn key_of(&self, fingerprint: &[u8; 32]) -> Option<Secret> {
+        let found = self.readable();
+        let found = found.iter().find(|one| one.chain.fingerprint() == fingerprint)?;
+        let directory = Directory::open(&found.generation.path).ok().flatten()?;
+        live::read_key(&directory, found.generation.number).ok()
+    }
+
+    fn readable(&self) -> Vec<Live> {
+        let root = Directory::open(&self.options.directory).ok().flatten();
+        let generations = root.and_then(|root| root.subdirectory(GENERATIONS).ok().flatten());
+        let Some(generations) = generations else {
+            return Vec::new();
+        };
+        let with_key = self.options.with_key;
+        let numbers = generation::numbers(&generations).unwrap_or_default();
+        let read = |number| live::read(&live::open(&generations, number, with_key).ok()?, number, with_key).ok();
+        numbers.into_iter().rev().filter_map(read).collect()
     }
 
     /// Removes the remains of killed writes and re-applies owner, group and mode to every generation.

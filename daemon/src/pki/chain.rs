@@ -304,7 +304,12 @@ impl Chain {
         &self.pem
     }
 
-    fn leaf(&self) -> &X509Ref {
+    /// The certificate that signed the leaf, where the chain has it.
+    pub(super) fn issuer_certificate(&self) -> Option<&X509> {
+        self.certificates.get(1)
+    }
+
+    pub(super) fn leaf(&self) -> &X509Ref {
         &self.certificates[0]
     }
 }
@@ -322,7 +327,7 @@ fn subject_names(certificate: &X509Ref) -> (Vec<Identifier>, usize) {
     (names, other)
 }
 
-fn timestamp(time: &Asn1TimeRef) -> Option<Timestamp> {
+pub(super) fn timestamp(time: &Asn1TimeRef) -> Option<Timestamp> {
     let since = Asn1Time::from_unix(0).ok()?.diff(time).ok()?;
     Timestamp::from_second(i64::from(since.days) * 86_400 + i64::from(since.secs)).ok()
 }

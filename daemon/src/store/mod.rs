@@ -15,12 +15,13 @@ use jiff::Timestamp;
 pub use error::StoreError;
 pub use rows::{
     Account, Begun, CertificateRow, Change, Charge, Due, Hold, Issuance, Issued, Job, JobKind, LastError,
-    NewRecord, Note, Record, RecordPhase, RecordRemoval, RenewalInfoHeard,
+    NewRecord, NewRevocation, Note, Record, RecordPhase, RecordRemoval, RenewalInfoHeard, Revocation,
 };
 pub use sqlite::Sqlite;
 pub use wanted::Wanted;
 
 use crate::deployment;
+use crate::revocation;
 use crate::schedule::Cause;
 use crate::types::{CaName, CertificateName, DnsName, InstanceName};
 
@@ -102,6 +103,24 @@ pub trait Store: std::fmt::Debug + Send + Sync {
     /// Keeps what CAs said of renewals. A certificate that was replaced meanwhile is left as it is. The renewal
     /// of one that waits for nothing else moves to its new moment.
     fn renewal_infos(&self, heard: Vec<RenewalInfoHeard>, now: Timestamp) -> Answer<'_, ()>;
+
+    /// Begins a revocation, due at `now`; says its number.
+    fn begin_revocation(&self, new: NewRevocation, now: Timestamp) -> Answer<'_, i64>;
+
+    /// Keeps how far a revocation has come, and when it goes on.
+    fn keep_revocation(&self, id: i64, state: revocation::State, due: Option<Timestamp>) -> Answer<'_, ()>;
+
+    /// A revocation.
+    fn revocation(&self, id: i64) -> Answer<'_, Option<Revocation>>;
+
+    /// Every revocation, the newest first.
+    fn revocations(&self) -> Answer<'_, Vec<Revocation>>;
+
+    /// Whether a public key is never to be certified again; by the SHA-256 of its SubjectPublicKeyInfo, hexadecimal.
+    fn is_key_blocked(&self, sha256: String) -> Answer<'_, bool>;
+
+    /// Everything that is planned, the earliest first.
+    fn jobs(&self, until: Timestamp, most: usize) -> Answer<'_, Vec<Job>>;
 
     /// What was noted of a certificate, the newest first.
     fn notes(&self, name: CertificateName, most: usize) -> Answer<'_, Vec<Note>>;

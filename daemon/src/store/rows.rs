@@ -5,6 +5,7 @@ use super::Wanted;
 use crate::{
     deployment,
     issuance::State,
+    revocation::{self, RevocationReason},
     schedule::{CaTroubles, Cause, RenewalInfo},
     secret::Secret,
     types::{AccountUrl, CaName, CertificateName, DnsName, FaultClass, InstanceName},
@@ -304,7 +305,7 @@ pub enum RecordRemoval {
 pub struct Job {
     /// What.
     pub kind: JobKind,
-    /// For whom: a certificate's, an instance's or a CA's name.
+    /// For whom: the name of a certificate, an instance or a CA, or the number of a revocation.
     pub subject: String,
     /// When.
     pub due: Timestamp,
@@ -332,9 +333,21 @@ pub enum JobKind {
     RenewalInfo,
     /// Give the account at a CA another key.
     Rollover,
+    /// Revoke a certificate.
+    Revoke,
 }
 
 impl JobKind {
+    /// Every kind.
+    pub const ALL: [JobKind; 6] = [
+        JobKind::Issue,
+        JobKind::Deploy,
+        JobKind::CleanUp,
+        JobKind::RenewalInfo,
+        JobKind::Rollover,
+        JobKind::Revoke,
+    ];
+
     /// As stored.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -343,8 +356,41 @@ impl JobKind {
             JobKind::CleanUp => "clean-up",
             JobKind::RenewalInfo => "renewal-info",
             JobKind::Rollover => "rollover",
+            JobKind::Revoke => "revoke",
         }
     }
+}
+
+/// A revocation to begin.
+#[derive(Clone, Debug)]
+pub struct NewRevocation {
+    /// The configured certificate that it is, or was, of.
+    pub certificate: Option<CertificateName>,
+    /// Who is asked, in turn.
+    pub cas: Vec<CaName>,
+    /// Serial number, hexadecimal.
+    pub serial: String,
+    /// The certificate and its issuers, PEM.
+    pub chain: String,
+    /// Why.
+    pub reason: RevocationReason,
+    /// The certificate's own key, where it is to sign.
+    pub key: Option<Secret>,
+    /// Where it begins.
+    pub state: revocation::State,
+    /// SHA-256 of the public key, in hexadecimal, if that is never to be certified again.
+    pub block: Option<String>,
+}
+
+/// A revocation.
+#[derive(Clone, Debug)]
+pub struct Revocation {
+    /// Its number.
+    pub id: i64,
+    /// What was asked for.
+    pub asked: NewRevocation,
+    /// When.
+    pub asked_at: Timestamp,
 }
 
 /// An account at a CA.

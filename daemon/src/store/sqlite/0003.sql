@@ -33,3 +33,22 @@ CREATE TABLE note (
     text        TEXT NOT NULL
 ) STRICT;
 CREATE INDEX note_certificate ON note(certificate, id);
+
+-- Revocations that were asked for; those that have ended stay for people to read.
+CREATE TABLE revocation (
+    id          INTEGER PRIMARY KEY AUTOINCREMENT,
+    certificate TEXT,                     -- the configured one that it is, or was, of
+    cas         TEXT NOT NULL,            -- who is asked, in turn: JSON list of names
+    serial      TEXT NOT NULL,
+    chain       TEXT NOT NULL,            -- PEM
+    reason      TEXT NOT NULL,
+    key         TEXT,                     -- the certificate's own, PEM, until the end
+    state       TEXT NOT NULL,            -- revocation::State
+    asked_at    INTEGER NOT NULL
+) STRICT;
+
+-- Public keys that somebody else may hold: never certified again.
+CREATE TABLE blocked_key (
+    sha256     TEXT PRIMARY KEY,          -- of the SubjectPublicKeyInfo, hexadecimal
+    blocked_at INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;

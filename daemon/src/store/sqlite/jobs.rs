@@ -28,6 +28,24 @@ pub(super) fn next_due(connection: &Connection, now: Timestamp) -> Result<Option
     Ok(due.map(moment))
 }
 
+pub(super) fn until(connection: &Connection, until: Timestamp, limit: usize) -> Result<Vec<Job>> {
+    let mut statement = connection
+        .prepare_cached("SELECT kind, subject, due FROM job WHERE due <= ?1 ORDER BY due LIMIT ?2")?;
+    let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+    let rows = statement.query_map(params![until.as_millisecond(), limit], |row| {
+        Ok((row.get::<_, String>(0)?, row.get(1)?, moment(row.get(2)?)))
+    })?;
+    let jobs = rows.collect::<rusqlite::Result<Vec<_>>>()?;
+    // one of a later release is not ours to explain
+    Ok(jobs
+        .into_iter()
+        .filter_map(|(kind, subject, due)| {
+            let kind = JobKind::ALL.into_iter().find(|known| known.as_str() == kind)?;
+            Some(Job { kind, subject, due })
+        })
+        .collect())
+}
+
 pub(super) fn schedule(connection: &Connection, job: &Job) -> Result<()> {
     connection
         .prepare_cached(

@@ -12,6 +12,7 @@ mod ledger;
 mod migrations;
 mod records;
 mod renewal_infos;
+mod revocations;
 #[cfg(test)]
 mod tests;
 
@@ -27,6 +28,7 @@ use super::{
     RenewalInfoHeard, Store, StoreError, Wanted,
 };
 use crate::deployment;
+use crate::revocation;
 use crate::schedule::Cause;
 use crate::types::{CaName, CertificateName, DnsName, InstanceName};
 
@@ -217,6 +219,36 @@ impl Store for Sqlite {
         self.writer
             .run(move |tx| renewal_infos::keep(tx, &heard, now))
             .boxed()
+    }
+
+    fn begin_revocation(&self, new: NewRevocation, now: Timestamp) -> Answer<'_, i64> {
+        self.writer
+            .run(move |tx| revocations::begin(tx, &new, now))
+            .boxed()
+    }
+
+    fn keep_revocation(&self, id: i64, state: revocation::State, due: Option<Timestamp>) -> Answer<'_, ()> {
+        self.writer
+            .run(move |tx| revocations::keep(tx, id, &state, due))
+            .boxed()
+    }
+
+    fn revocation(&self, id: i64) -> Answer<'_, Option<Revocation>> {
+        self.reader.run(move |tx| revocations::one(tx, id)).boxed()
+    }
+
+    fn revocations(&self) -> Answer<'_, Vec<Revocation>> {
+        self.reader.run(revocations::all).boxed()
+    }
+
+    fn is_key_blocked(&self, sha256: String) -> Answer<'_, bool> {
+        self.reader
+            .run(move |tx| revocations::is_blocked(tx, &sha256))
+            .boxed()
+    }
+
+    fn jobs(&self, until: Timestamp, most: usize) -> Answer<'_, Vec<Job>> {
+        self.reader.run(move |tx| jobs::until(tx, until, most)).boxed()
     }
 
     fn notes(&self, name: CertificateName, most: usize) -> Answer<'_, Vec<Note>> {
