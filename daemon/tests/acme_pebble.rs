@@ -97,6 +97,7 @@ impl Pebble {
             agree_terms: true,
             ca_file: Some(self.ca_file()),
             request_timeout: Duration::from_secs(10),
+            request_rate: dns01d::acme::DEFAULT_REQUEST_RATE,
         }
     }
 

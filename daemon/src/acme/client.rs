@@ -12,7 +12,9 @@ use tokio::{sync::Mutex, time::Instant};
 use super::{
     Directory, Error, Fault, Operation, Options, Polled, ProblemKind, SetupError,
     jws::{self, Payload, Signer},
+    limiter::{Gate, Limiter},
     nonce::{Nonce, NoncePool},
+    options::NEW_NONCE_RATE,
     pace::Typical,
     transport::{Exchange, Reply, Transport},
 };
@@ -40,6 +42,9 @@ struct Shared {
     transport: Transport,
     directory: Mutex<CachedDirectory>,
     nonces: NoncePool,
+    limiter: Limiter,
+    new_nonce_limiter: Limiter,
+    gate: Gate,
     validation: Typical,
     issuance: Typical,
     requests: AtomicU64,
@@ -73,6 +78,9 @@ impl Client {
     pub fn open(options: Options, clock: Arc<dyn Clock>) -> Result<Self, SetupError> {
         let transport = Transport::open(&options)?;
         Ok(Client(Arc::new(Shared {
+            limiter: Limiter::new(options.request_rate),
+            new_nonce_limiter: Limiter::new(options.request_rate.min(NEW_NONCE_RATE)),
+            gate: Gate::default(),
             options,
             clock,
             transport,
@@ -152,6 +160,7 @@ impl Client {
 
     /// Asks without a signature: the directory, and renewal information (RFC 8555 6.3, RFC 9773 4.1).
     pub(super) async fn get(&self, operation: Operation, url: &str) -> Result<Reply, Error> {
+        self.admit(operation, url).await?;
         self.count();
         let exchange = self.0.transport.get(operation, url, self.clock().now()).await;
         self.keep_nonce(exchange)
@@ -187,6 +196,7 @@ impl Client {
         let failed = |fault| Error::new(operation, url, fault);
         let mut fresh = None;
         for tries in 0..MAX_NONCE_TRIES {
+            self.admit(operation, url).await?;
             let nonce = match fresh.take() {
                 Some(nonce) => nonce,
                 None => self.nonce().await?,
@@ -224,19 +234,54 @@ impl Client {
             return Ok(nonce);
         }
         let url = &directory.new_nonce;
+        self.admit(Operation::NewNonce, url).await?;
+        // another request's answer may bring one before it is this one's turn to ask
+        tokio::select! {
+            biased;
+            nonce = self.0.nonces.next() => return Ok(nonce),
+            () = self.0.new_nonce_limiter.pass() => {}
+        }
         self.count();
         let exchange = self
             .0
             .transport
             .head(Operation::NewNonce, url, self.clock().now())
             .await;
+        self.heed(&exchange);
         exchange.result?;
         exchange
             .nonce
             .ok_or_else(|| Error::new(Operation::NewNonce, url, Fault::Header("Replay-Nonce")))
     }
 
+    /// Waits for the turn of a request, and for a CA that serves again soon.
+    async fn admit(&self, operation: Operation, url: &str) -> Result<(), Error> {
+        if let Some(retry_after) = self.0.gate.closed() {
+            // no longer than a request may take
+            if retry_after > self.0.options.request_timeout {
+                let retry_at = self.clock().now().checked_add(retry_after).ok();
+                let fault = Fault::HeldBack {
+                    retry_after,
+                    retry_at,
+                };
+                return Err(Error::new(operation, url, fault));
+            }
+            tokio::time::sleep(retry_after).await;
+        }
+        self.0.limiter.pass().await;
+        Ok(())
+    }
+
+    /// What an answer says to all requests.
+    fn heed(&self, exchange: &Exchange) {
+        if let Some(wait) = exchange.result.as_ref().err().and_then(Error::closes_the_gate) {
+            tracing::warn!(ca = %self.0.options.name, seconds = wait.as_secs(), "The CA serves nobody for a while");
+            self.0.gate.close(wait);
+        }
+    }
+
     fn keep_nonce(&self, exchange: Exchange) -> Result<Reply, Error> {
+        self.heed(&exchange);
         if let Some(nonce) = exchange.nonce {
             self.0.nonces.put(nonce);
         }

@@ -208,6 +208,14 @@ pub enum Fault {
         /// Its end.
         end: Timestamp,
     },
+    /// An earlier request learned that the CA serves nobody until then.
+    #[error("the CA has told everybody to wait{}", later(.retry_at.as_ref()))]
+    HeldBack {
+        /// How long.
+        retry_after: Duration,
+        /// The same as a moment.
+        retry_at: Option<Timestamp>,
+    },
     /// The wait ended before the CA came to a result.
     #[error("still {status} at the end of the time given; ask again in {} s", .retry_after.as_secs_f32())]
     Unfinished {
@@ -265,6 +273,39 @@ impl Error {
     /// True when the CA refused for this reason.
     pub(super) fn is(&self, kind: &ProblemKind) -> bool {
         self.problem().is_some_and(|problem| problem.kind == *kind)
+    }
+
+    /// How long the CA serves nobody: 503 with Retry-After (RFC 9110 15.6.4). A 429 is about one
+    /// account, or one name.
+    pub(super) fn closes_the_gate(&self) -> Option<Duration> {
+        match &self.fault {
+            Fault::Refused {
+                status: 503,
+                retry_after,
+                ..
+            }
+            | Fault::Status {
+                status: 503,
+                retry_after,
+                ..
+            } => *retry_after,
+            _ => None,
+        }
+    }
+
+    /// True when the CA has stopped issuing until a person goes to [`Problem::action_url`]: a
+    /// rate limit that does not say when it ends, as Let's Encrypt has it for paused names.
+    pub fn is_paused(&self) -> bool {
+        matches!(
+            &self.fault,
+            Fault::Refused { problem, retry_after: None, .. } if problem.kind == ProblemKind::RateLimited
+        )
+    }
+
+    /// True when the predecessor that an order named has a successor already (RFC 9773 5): order
+    /// once more without it.
+    pub fn is_already_replaced(&self) -> bool {
+        self.is(&ProblemKind::AlreadyReplaced)
     }
 
     /// True when the certificate was revoked before (RFC 8555 7.6).

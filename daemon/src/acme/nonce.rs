@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use parking_lot::Mutex;
-use tokio::time::Instant;
+use tokio::{sync::Notify, time::Instant};
 
 /// More than the requests in flight: each answer brings one back.
 const MAX_NONCES: usize = 64;
@@ -36,20 +36,35 @@ impl Nonce {
 
 /// Nonces that answers brought and no request has used. The youngest goes first.
 #[derive(Debug, Default)]
-pub(super) struct NoncePool(Mutex<Vec<(Instant, Nonce)>>);
+pub(super) struct NoncePool {
+    nonces: Mutex<Vec<(Instant, Nonce)>>,
+    arrived: Notify,
+}
 
 impl NoncePool {
     pub(super) fn put(&self, nonce: Nonce) {
-        let mut pool = self.0.lock();
+        let mut pool = self.nonces.lock();
         if pool.len() == MAX_NONCES {
             // the oldest
             pool.remove(0);
         }
         pool.push((Instant::now(), nonce));
+        self.arrived.notify_one();
+    }
+
+    /// The next one that an answer brings. Several that arrive at once may wake one who waits, so
+    /// nobody should wait for this alone.
+    pub(super) async fn next(&self) -> Nonce {
+        loop {
+            if let Some(nonce) = self.take() {
+                return nonce;
+            }
+            self.arrived.notified().await;
+        }
     }
 
     pub(super) fn take(&self) -> Option<Nonce> {
-        let mut pool = self.0.lock();
+        let mut pool = self.nonces.lock();
         match pool.pop() {
             Some((since, nonce)) if since.elapsed() <= MAX_AGE => Some(nonce),
             // the rest is older still
@@ -92,6 +107,19 @@ mod tests {
         let pool = NoncePool::default();
         pool.put(nonce("old"));
         tokio::time::advance(MAX_AGE + Duration::from_secs(1)).await;
+        assert_eq!(pool.take(), None);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_waits_gets_the_next_one_that_arrives() {
+        let pool = std::sync::Arc::new(NoncePool::default());
+        let waiting = tokio::spawn({
+            let pool = std::sync::Arc::clone(&pool);
+            async move { pool.next().await }
+        });
+        tokio::task::yield_now().await;
+        pool.put(nonce("a"));
+        assert_eq!(waiting.await.expect("no panic"), nonce("a"));
         assert_eq!(pool.take(), None);
     }
 

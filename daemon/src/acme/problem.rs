@@ -3,7 +3,7 @@ use std::fmt;
 use serde::{Deserialize, Deserializer};
 use serde_json::{Map, Value};
 
-use super::printable::printable;
+use super::printable::{printable, web_page};
 
 /// Longest detail kept: an operator reads it, a store holds it.
 const MAX_DETAIL: usize = 1000;
@@ -24,6 +24,7 @@ pub struct Problem {
     pub instance: Option<String>,
     /// What went wrong with which name (RFC 8555 6.7.1).
     pub subproblems: Vec<Subproblem>,
+    action: Option<String>,
 }
 
 /// Part of a problem that concerns one identifier (RFC 8555 6.7.1).
@@ -151,6 +152,24 @@ impl Problem {
         let silent = problem.kind.as_str().is_empty() && problem.detail.is_empty();
         (!silent).then_some(problem)
     }
+
+    /// A page where a person can act, or read what to do: `instance` where it is an `https`
+    /// address (RFC 8555 7.3.3), else the first one in the detail, where Let's Encrypt has the
+    /// page that ends a pause. Whole, also where the detail is cut; safe to print.
+    pub fn action_url(&self) -> Option<&str> {
+        self.action.as_deref()
+    }
+}
+
+/// An `https` address in a sentence.
+fn page_in(text: &str) -> Option<String> {
+    let (_, rest) = text.split_once("https://")?;
+    let end = rest
+        .find(|c: char| c.is_whitespace() || c.is_control() || matches!(c, '<' | '>' | '"' | '\''))
+        .unwrap_or(rest.len());
+    // the end of the sentence is not the address's
+    let rest = rest[..end].trim_end_matches(['.', ',', ';', ':', ')', '!', '?']);
+    web_page(&format!("https://{rest}")).map(String::from)
 }
 
 impl fmt::Display for Problem {
@@ -186,7 +205,9 @@ impl<'de> Deserialize<'de> for Problem {
             .as_array()
             .map(Vec::as_slice)
             .unwrap_or_default();
+        let words = |name| member(name).as_str().unwrap_or_default();
         Ok(Problem {
+            action: page_in(words("instance")).or_else(|| page_in(words("detail"))),
             kind: ProblemKind::parse(member("type").as_str().unwrap_or_default()),
             detail: text(member("detail")),
             status: member("status")
@@ -272,6 +293,59 @@ mod tests {
         ] {
             assert_eq!(Problem::parse(body.as_bytes()), None, "{body}");
         }
+    }
+
+    fn action(document: &Value) -> Option<String> {
+        let problem = Problem::parse(document.to_string().as_bytes()).expect("a problem");
+        problem.action_url().map(str::to_owned)
+    }
+
+    #[test]
+    fn the_page_that_ends_a_pause_is_found_whole() {
+        let token = "x".repeat(1500);
+        let page = format!("https://portal.ca.example/sfe/v1/unpause?jwt={token}");
+        let paused = serde_json::json!({
+            "type": "urn:ietf:params:acme:error:rateLimited",
+            "detail": format!("Your account is temporarily prevented from requesting certificates for \
+                a.example, b.example and possibly others. Please visit: {page}."),
+        });
+        assert_eq!(action(&paused), Some(page));
+    }
+
+    #[test]
+    fn rfc8555_7_3_3_the_instance_goes_before_the_detail_and_is_shown() {
+        let terms = serde_json::json!({
+            "type": "urn:ietf:params:acme:error:userActionRequired",
+            "detail": "Terms of service have changed (https://ca.example/news)",
+            "instance": "https://ca.example/acme/agreement/?token=W8Ih3PswD-8",
+        });
+        let page = "https://ca.example/acme/agreement/?token=W8Ih3PswD-8";
+        assert_eq!(action(&terms).as_deref(), Some(page));
+        let problem = Problem::parse(terms.to_string().as_bytes()).expect("a problem");
+        assert!(
+            problem.to_string().ends_with(&format!("; see {page}")),
+            "{problem}"
+        );
+    }
+
+    #[test]
+    fn a_page_that_is_not_https_or_not_whole_is_none() {
+        for detail in [
+            "visit http://ca.example/",
+            "visit https://",
+            "visit https://ca.example@evil.example/",
+            "visit javascript:alert(1)",
+            "nothing to see",
+        ] {
+            assert_eq!(
+                action(&serde_json::json!({"type": "x", "detail": detail})),
+                None,
+                "{detail}"
+            );
+        }
+        let odd =
+            serde_json::json!({"type": "x", "detail": "(see https://ca.example/a_(b)).", "instance": 7});
+        assert_eq!(action(&odd).as_deref(), Some("https://ca.example/a_(b"));
     }
 
     proptest! {

@@ -7,6 +7,10 @@ use crate::types::{self, FaultClass};
 /// paused names need a person, and its slowest limits refill about once a day.
 const RATE_LIMITED_WAIT: Duration = Duration::from_secs(24 * 3600);
 
+/// What 500 without Retry-After asks for: the minute that Boulder says where it says something.
+/// A CA with a broken database is not helped by seconds.
+const INTERNAL_ERROR_WAIT: Duration = Duration::from_secs(60);
+
 /// Which kind of patience helps.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Retry {
@@ -30,7 +34,9 @@ impl Error {
             | Fault::Untrusted { .. }
             | Fault::Timeout(_)
             | Fault::Nonces { .. } => Retry::Backoff,
-            Fault::Unfinished { retry_after, .. } => Retry::After(*retry_after),
+            Fault::Unfinished { retry_after, .. } | Fault::HeldBack { retry_after, .. } => {
+                Retry::After(*retry_after)
+            }
             Fault::Refused {
                 status,
                 problem,
@@ -63,7 +69,7 @@ impl Error {
 fn refused(operation: Operation, status: u16, kind: &ProblemKind, retry_after: Option<Duration>) -> Retry {
     match kind {
         ProblemKind::RateLimited => Retry::After(retry_after.unwrap_or(RATE_LIMITED_WAIT)),
-        ProblemKind::ServerInternal => retry_after.map_or(Retry::Backoff, Retry::After),
+        ProblemKind::ServerInternal => by_status(status.max(500), retry_after),
         // the order is read again, then finalized again
         ProblemKind::OrderNotReady | ProblemKind::BadNonce => {
             retry_after.map_or(Retry::Backoff, Retry::After)
@@ -84,8 +90,22 @@ fn refused(operation: Operation, status: u16, kind: &ProblemKind, retry_after: O
         | ProblemKind::UserActionRequired => Retry::Never,
         // of an account it means that it may not; of an order, that a name is not proved any more
         ProblemKind::Unauthorized => match operation {
-            Operation::NewAccount | Operation::NewOrder => Retry::Never,
-            _ => Retry::NextCycle,
+            Operation::NewAccount
+            | Operation::Account
+            | Operation::UpdateAccount
+            | Operation::DeactivateAccount
+            | Operation::KeyChange
+            | Operation::NewOrder
+            | Operation::Revocation => Retry::Never,
+            Operation::Directory
+            | Operation::NewNonce
+            | Operation::Order
+            | Operation::Authorization
+            | Operation::DeactivateAuthorization
+            | Operation::Challenge
+            | Operation::Finalize
+            | Operation::Certificate
+            | Operation::RenewalInfo => Retry::NextCycle,
         },
         ProblemKind::AlreadyReplaced
         | ProblemKind::Caa
@@ -101,7 +121,8 @@ fn refused(operation: Operation, status: u16, kind: &ProblemKind, retry_after: O
 
 fn by_status(status: u16, retry_after: Option<Duration>) -> Retry {
     match status {
-        408 | 425 | 429 | 500..=599 => retry_after.map_or(Retry::Backoff, Retry::After),
+        500 => Retry::After(retry_after.unwrap_or(INTERNAL_ERROR_WAIT)),
+        408 | 425 | 429 | 501..=599 => retry_after.map_or(Retry::Backoff, Retry::After),
         _ => Retry::NextCycle,
     }
 }

@@ -4,6 +4,7 @@
 
 use std::{
     collections::HashSet,
+    num::NonZeroU32,
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering},
@@ -116,7 +117,15 @@ struct State {
 
 impl StubCa {
     pub(super) async fn start(script: impl Fn(&Seen) -> Answer + Send + Sync + 'static) -> Self {
-        Self::open(0, |_| (), script).await
+        Self::start_at("127.0.0.1:0", script).await
+    }
+
+    /// One that listens at an address.
+    pub(super) async fn start_at(
+        address: &str,
+        script: impl Fn(&Seen) -> Answer + Send + Sync + 'static,
+    ) -> Self {
+        Self::open(address, 0, |_| (), script).await
     }
 
     /// One that rejects `rejects` percent of good nonces.
@@ -124,7 +133,7 @@ impl StubCa {
         rejects: u64,
         script: impl Fn(&Seen) -> Answer + Send + Sync + 'static,
     ) -> Self {
-        Self::open(rejects, |_| (), script).await
+        Self::open("127.0.0.1:0", rejects, |_| (), script).await
     }
 
     /// One whose directory was edited.
@@ -132,15 +141,16 @@ impl StubCa {
         edit: Edit,
         script: impl Fn(&Seen) -> Answer + Send + Sync + 'static,
     ) -> Self {
-        Self::open(0, edit, script).await
+        Self::open("127.0.0.1:0", 0, edit, script).await
     }
 
     async fn open(
+        address: &str,
         rejects: u64,
         edit: Edit,
         script: impl Fn(&Seen) -> Answer + Send + Sync + 'static,
     ) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let listener = TcpListener::bind(address).await.expect("a port");
         let url = format!("http://{}", listener.local_addr().expect("an address"));
         let mut directory = directory(&url);
         edit(&mut directory);
@@ -173,6 +183,7 @@ impl StubCa {
             agree_terms: true,
             ca_file: None,
             request_timeout: Duration::from_secs(5),
+            request_rate: NonZeroU32::MAX,
         }
     }
 

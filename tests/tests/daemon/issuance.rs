@@ -152,7 +152,8 @@ async fn a_hostile_ca_costs_time_and_nothing_else() {
         processing: Some(Duration::from_secs(1)),
         high_serials: true,
         faults: vec![
-            fault(Some(Endpoint::Finalize), When::Next(1), Fault::Status(500)),
+            // after 500 a CA is left alone for a minute
+            fault(Some(Endpoint::Finalize), When::Next(1), Fault::Status(502)),
             fault(Some(Endpoint::Certificate), When::Next(1), Fault::TruncateBody),
         ],
         ..CaKnobs::default()

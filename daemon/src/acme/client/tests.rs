@@ -312,3 +312,92 @@ async fn rfc8555_7_4_2_alternates_come_with_the_certificate_and_insecure_ones_do
         "application/pem-certificate-chain"
     );
 }
+
+#[tokio::test]
+async fn no_second_has_more_requests_than_configured_renewal_information_included() {
+    let ca = StubCa::start(order).await;
+    let options = Options {
+        request_rate: std::num::NonZeroU32::new(5).expect("not zero"),
+        ..ca.options()
+    };
+    let client = Client::open(options, Arc::new(crate::clock::SystemClock)).expect("a client");
+    let key = Arc::new(AccountKey::generate(Algorithm::Es256).expect("a key"));
+    let account = Account::open(client.clone(), key, ca.address("/account"));
+    // the directory and a nonce are two of the first five
+    let url = ca.address("/order");
+    let looks = (0..6).map(|_| account.order(&url));
+    futures_util::future::try_join_all(looks).await.expect("orders");
+    let url = format!("{}/ari", ca.url);
+    client.get(Operation::RenewalInfo, &url).await.expect("an answer");
+    let at: Vec<Instant> = ca.seen().iter().map(|seen| seen.at).collect();
+    assert_eq!(at.len(), 7);
+    // a little less than a second: the way there differs
+    for window in at.windows(6) {
+        assert!(window[5] - window[0] > Duration::from_millis(900), "{at:?}");
+    }
+}
+
+#[tokio::test]
+async fn new_nonces_are_asked_for_far_below_what_public_cas_take() {
+    // answers that keep their nonces to themselves for a while
+    let ca = StubCa::start(|seen| order(seen).after(Duration::from_secs(60))).await;
+    let (account, url) = (ca.account(), ca.address("/order"));
+    let looks = (0..40).map(|_| account.order(&url));
+    let looks = futures_util::future::join_all(looks);
+    let cut_short = tokio::time::timeout(Duration::from_millis(1900), looks).await;
+    assert!(cut_short.is_err());
+    // one came with the directory, then ten at once and ten a second later
+    assert_eq!(ca.nonces_asked(), 20);
+}
+
+#[tokio::test]
+async fn a_ca_that_serves_nobody_is_asked_once_and_not_by_every_order() {
+    let ca = StubCa::start(|_| Answer::new(503, "busy").header("retry-after", "3600")).await;
+    let account = ca.account();
+    let url = ca.address("/order");
+    let first = account.order(&url).await.expect_err("busy");
+    assert!(
+        matches!(first.fault, Fault::Status { status: 503, .. }),
+        "{first}"
+    );
+    for _ in 0..20 {
+        let error = account.order(&url).await.expect_err("still busy");
+        assert!(matches!(error.fault, Fault::HeldBack { .. }), "{error}");
+        assert!(matches!(error.retry(), Retry::After(wait) if wait > Duration::from_secs(3590)));
+        assert!(
+            error
+                .to_string()
+                .contains("told everybody to wait; retry not before 20"),
+            "{error}"
+        );
+    }
+    assert_eq!(ca.seen().len(), 1);
+    // another CA is not concerned
+    let other = StubCa::start(order).await;
+    other
+        .account()
+        .order(&other.address("/order"))
+        .await
+        .expect("an order");
+}
+
+#[tokio::test]
+async fn a_short_closure_is_waited_for() {
+    let closed = std::sync::atomic::AtomicBool::new(true);
+    let ca = StubCa::start(move |seen| match closed.swap(false, Ordering::Relaxed) {
+        true => Answer::problem(503, "serverInternal").header("retry-after", "1"),
+        false => order(seen),
+    })
+    .await;
+    let (account, url) = (ca.account(), ca.address("/order"));
+    account.order(&url).await.expect_err("busy");
+    let looks = (0..10).map(|_| account.order(&url));
+    futures_util::future::try_join_all(looks).await.expect("orders");
+    let seen = ca.seen();
+    assert_eq!(seen.len(), 11);
+    assert!(
+        seen[1..]
+            .iter()
+            .all(|look| look.at - seen[0].at >= Duration::from_millis(990))
+    );
+}

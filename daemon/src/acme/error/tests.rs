@@ -46,3 +46,28 @@ fn a_proxy_page_is_shown_in_brief() {
         "order at https://ca.example/o/1: the server answered 502: <html>Bad Gateway"
     );
 }
+
+#[test]
+fn a_rate_limit_without_an_end_is_a_pause_and_others_are_not() {
+    assert!(refusal(Operation::NewOrder, 429, "rateLimited", None).is_paused());
+    assert!(!refusal(Operation::NewOrder, 429, "rateLimited", Some(60)).is_paused());
+    assert!(!refusal(Operation::NewOrder, 403, "unauthorized", None).is_paused());
+}
+
+#[test]
+fn rfc9773_5_a_predecessor_that_was_replaced_is_told_apart() {
+    assert!(refusal(Operation::NewOrder, 409, "alreadyReplaced", None).is_already_replaced());
+    assert!(!refusal(Operation::NewOrder, 409, "malformed", None).is_already_replaced());
+}
+
+#[test]
+fn only_503_with_a_time_is_said_to_all() {
+    let closes = |status, wait| refusal(Operation::Order, status, "serverInternal", wait).closes_the_gate();
+    assert_eq!(closes(503, Some(60)), Some(Duration::from_secs(60)));
+    assert_eq!(closes(503, None), None);
+    assert_eq!(closes(500, Some(60)), None);
+    assert_eq!(
+        refusal(Operation::NewOrder, 429, "rateLimited", Some(60)).closes_the_gate(),
+        None
+    );
+}

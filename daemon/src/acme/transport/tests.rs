@@ -65,6 +65,63 @@ async fn a_redirection_is_refused_and_its_target_never_asked() {
 }
 
 #[tokio::test]
+async fn a_redirection_of_a_get_is_not_followed_either() {
+    let ca = StubCa::start(|seen| match seen.path.as_str() {
+        "/moved" => Answer::new(302, "").header("location", "/elsewhere"),
+        _ => Answer::json(&json!({})),
+    })
+    .await;
+    let mut options = ca.options();
+    options.directory = format!("{}/moved", ca.url).parse().expect("an address");
+    let client = Client::open(options, Arc::new(SystemClock)).expect("a client");
+    let error = client.directory().await.expect_err("an error");
+    assert!(
+        matches!(error.fault, Fault::Redirect { status: 302, .. }),
+        "{error}"
+    );
+    assert!(
+        error.to_string().contains("configure its new directory"),
+        "{error}"
+    );
+    assert_eq!(ca.seen().len(), 1);
+}
+
+#[tokio::test]
+async fn a_bottomless_document_is_an_error_and_no_overflow() {
+    const DEPTH: usize = 200_000;
+    let nested = |member: &str| {
+        let (open, close) = ("[".repeat(DEPTH), "]".repeat(DEPTH));
+        format!(
+            r#"{{"status":"ready","authorizations":[],"finalize":"https://x/","{member}":{open}{close}}}"#
+        )
+    };
+    for member in ["error", "identifiers"] {
+        let text = nested(member);
+        let error = look(move || Answer::new(200, text.clone())).await;
+        assert!(matches!(error.fault, Fault::Malformed { .. }), "{error}");
+    }
+    let text = nested("detail");
+    let error = look(move || Answer::new(400, text.clone())).await;
+    assert!(
+        matches!(error.fault, Fault::Status { status: 400, .. }),
+        "{error}"
+    );
+    // where nobody looks it is skipped, without recursion
+    let text = nested("future");
+    let ca = StubCa::start(move |_| Answer::new(200, text.clone())).await;
+    let seen = ca.account().order(&ca.address("/order")).await.expect("an order");
+    assert_eq!(seen.value.authorizations.len(), 0);
+}
+
+#[tokio::test]
+async fn a_ca_is_reached_over_ipv6_as_over_ipv4() {
+    for address in ["[::1]:0", "127.0.0.1:0"] {
+        let ca = StubCa::start_at(address, |_| Answer::json(&json!({}))).await;
+        ca.client().directory().await.expect("the directory");
+    }
+}
+
+#[tokio::test]
 async fn plain_http_is_for_loopback_only() {
     let ca = StubCa::start(|_| Answer::json(&json!({}))).await;
     let away: OrderUrl = "http://192.0.2.1/order".parse().expect("an address");

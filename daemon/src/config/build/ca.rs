@@ -263,6 +263,7 @@ impl Builder<'_> {
             request_timeout: raw
                 .request_timeout
                 .map_or(acme::DEFAULT_REQUEST_TIMEOUT, |raw::Duration(time)| time),
+            request_rate: acme::DEFAULT_REQUEST_RATE,
         };
         let options = AuthorityOptions {
             acme,
