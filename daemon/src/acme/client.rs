@@ -166,6 +166,13 @@ impl Client {
         self.keep_nonce(exchange)
     }
 
+    /// Asks what may be another server than the CA's: it says nothing of how the CA wants to be asked.
+    pub(super) async fn get_elsewhere(&self, operation: Operation, url: &str) -> Result<Reply, Error> {
+        self.count();
+        let exchange = self.0.transport.get(operation, url, self.clock().now()).await;
+        exchange.result
+    }
+
     /// Sends a signed request and reads a resource.
     pub(super) async fn fetch<T: DeserializeOwned>(
         &self,

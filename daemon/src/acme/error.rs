@@ -36,6 +36,8 @@ pub enum Operation {
     Finalize,
     /// RFC 8555 7.4.2.
     Certificate,
+    /// RFC 5280 5: the list of revoked certificates.
+    Crl,
     /// RFC 8555 7.6.
     Revocation,
     /// RFC 9773 4.1.
@@ -59,6 +61,7 @@ impl fmt::Display for Operation {
             Operation::Challenge => "challenge",
             Operation::Finalize => "finalize",
             Operation::Certificate => "certificate",
+            Operation::Crl => "list of revoked certificates",
             Operation::Revocation => "revokeCert",
             Operation::RenewalInfo => "renewalInfo",
         })

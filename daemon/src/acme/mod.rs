@@ -42,6 +42,7 @@ mod stub_ca;
 mod transport;
 mod wait;
 
+pub use crate::revocation::{RevocationReason, UnknownRevocationReason};
 pub use account::{Account, AccountStatus, Downloaded};
 pub use account_key::{AccountKey, AccountKeyError};
 pub use account_view::AccountView;
@@ -58,7 +59,6 @@ pub use order::{FailedAuthorization, NewOrder, Order, OrderStatus};
 pub use problem::{Problem, ProblemKind, Subproblem};
 pub use renewal_info::RenewalInfo;
 pub use retry::Retry;
-pub use crate::revocation::{RevocationReason, UnknownRevocationReason};
 pub use roots::Roots;
 pub use transport::SetupError;
 

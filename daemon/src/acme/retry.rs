@@ -105,6 +105,7 @@ fn refused(operation: Operation, status: u16, kind: &ProblemKind, retry_after: O
             | Operation::Challenge
             | Operation::Finalize
             | Operation::Certificate
+            | Operation::Crl
             | Operation::RenewalInfo => Retry::NextCycle,
         },
         ProblemKind::AlreadyReplaced

@@ -29,6 +29,15 @@ impl Account {
 }
 
 impl Client {
+    /// A list of revoked certificates in DER, at an address that a certificate names (RFC 5280 4.2.1.13). What it says
+    /// is for [`crate::pki::Chain::listed_in`], which also sees who signed it.
+    ///
+    /// # Errors
+    /// When it is not to be had there.
+    pub async fn crl(&self, address: &str) -> Result<Vec<u8>, Error> {
+        Ok(self.get_elsewhere(Operation::Crl, address).await?.body)
+    }
+
     /// Revokes a certificate, in DER, by its own key, without any account (RFC 8555 7.6).
     ///
     /// # Errors

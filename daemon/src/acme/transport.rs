@@ -30,6 +30,8 @@ const USER_AGENT: &str = concat!(
 );
 /// Longest body read. A chain has under 40 KiB, an order of a hundred names under 30.
 pub(super) const MAX_BODY: usize = 1024 * 1024;
+/// Longest list of revoked certificates. Let's Encrypt's parts have under a megabyte, those of others tens.
+const MAX_CRL: usize = 32 * 1024 * 1024;
 /// Longest file of trust roots.
 const MAX_ROOTS: u64 = 4 * 1024 * 1024;
 /// A server that does not take a connection in this time will not do so later.
@@ -77,6 +79,8 @@ pub(super) struct Transport {
     timeout: Duration,
     /// True when the directory itself is `http` on loopback.
     plain: bool,
+    /// True when the directory is on loopback.
+    is_here: bool,
     max_body: usize,
 }
 
@@ -124,6 +128,7 @@ impl Transport {
             http,
             timeout: options.request_timeout,
             plain,
+            is_here: is_loopback(&options.directory),
             max_body: MAX_BODY,
         })
     }
@@ -174,7 +179,12 @@ impl Transport {
         nonce: &mut Option<Nonce>,
     ) -> Result<Reply, Fault> {
         let url = Url::parse(url).map_err(Fault::Address)?;
-        if !self.may_ask(&url) {
+        let allowed = match operation {
+            // signed by the issuer, and public: CAs publish them over plain HTTP (RFC 5280 8)
+            Operation::Crl => self.may_read_list(&url),
+            _ => self.may_ask(&url),
+        };
+        if !allowed {
             return Err(Fault::Insecure);
         }
         let asked = url.clone();
@@ -197,7 +207,11 @@ impl Transport {
         let headers = std::mem::take(response.headers_mut());
         *nonce = text(&headers, &REPLAY_NONCE).and_then(Nonce::parse);
         tracing::trace!(%operation, status = status.as_u16(), "The CA answered");
-        let body = self.read(response).await?;
+        let limit = match operation {
+            Operation::Crl => MAX_CRL,
+            _ => self.max_body,
+        };
+        let body = self.read(response, limit).await?;
         let mut reply = answer(operation, status, &headers, body, now)?;
         if operation == Operation::Certificate {
             reply.alternates = link::alternates(&headers, &asked)
@@ -214,9 +228,13 @@ impl Transport {
         url.scheme() == "https" || self.plain && is_loopback_http(url)
     }
 
-    async fn read(&self, mut response: reqwest::Response) -> Result<Vec<u8>, Fault> {
+    /// No certificate leads a request to this machine, unless the CA is here.
+    fn may_read_list(&self, url: &Url) -> bool {
+        matches!(url.scheme(), "http" | "https") && (self.is_here || !is_loopback(url))
+    }
+
+    async fn read(&self, mut response: reqwest::Response, limit: usize) -> Result<Vec<u8>, Fault> {
         let announced = response.content_length().unwrap_or(0);
-        let limit = self.max_body;
         if announced > limit as u64 {
             return Err(Fault::TooLong { limit });
         }
@@ -317,13 +335,16 @@ pub(super) fn read_roots(path: &Path) -> Result<Vec<u8>, SetupError> {
 }
 
 fn is_loopback_http(url: &Url) -> bool {
-    url.scheme() == "http"
-        && match url.host() {
-            Some(url::Host::Domain(name)) => name == "localhost",
-            Some(url::Host::Ipv4(address)) => address.is_loopback(),
-            Some(url::Host::Ipv6(address)) => address.is_loopback(),
-            None => false,
-        }
+    url.scheme() == "http" && is_loopback(url)
+}
+
+fn is_loopback(url: &Url) -> bool {
+    match url.host() {
+        Some(url::Host::Domain(name)) => name == "localhost",
+        Some(url::Host::Ipv4(address)) => address.is_loopback(),
+        Some(url::Host::Ipv6(address)) => address.is_loopback(),
+        None => false,
+    }
 }
 
 #[cfg(test)]

@@ -10,6 +10,7 @@ use super::{
     authority::blocking,
     fault,
     perform::{Performed, Performer},
+    revoke::hex,
     trust_root::root_sha256,
 };
 use crate::{
@@ -29,10 +30,24 @@ impl Performer<'_> {
             KeySource::Request(path) => blocking(move || requested(&path, &identifiers)).await,
         };
         let (key, csr) = made.map_err(fault::operator)?;
+        self.refuse_blocked(&csr).await?;
         Ok(Performed {
             key,
             ..Event::KeyMade { csr }.into()
         })
+    }
+
+    /// A key that somebody else may have is not certified again.
+    async fn refuse_blocked(&self, csr: &[u8]) -> Result<(), Failure> {
+        let request = Csr::parse(csr).map_err(|error| fault::operator(error.to_string()))?;
+        let store = &self.say.engine.store;
+        match store.is_key_blocked(hex(request.public_key())).await {
+            Ok(false) => Ok(()),
+            Ok(true) => Err(fault::operator(
+                "the key of the request was revoked as compromised and is never certified again: make a request with a new key".into(),
+            )),
+            Err(error) => Err(fault::transient(error.to_string())),
+        }
     }
 
     pub(super) async fn finalize(

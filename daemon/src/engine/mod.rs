@@ -28,6 +28,6 @@ pub use authority::{Authority, AuthorityError};
 pub use authority_options::{AuthorityOptions, ExternalAccount};
 pub use options::{Certificate, DEFAULT_CHALLENGES, DEFAULT_CONCURRENCY, KeySource, Options};
 pub use progress::{Outcome, Progress, Stage};
-pub use revoke::{Revocable, RevocationWish, RevokeError};
 pub use queue::{Engine, UnknownCertificate};
+pub use revoke::{Revocable, RevocationWish, RevokeError};
 pub use world::World;

@@ -90,7 +90,9 @@ impl Engine {
             Some(certificate) => self.store.certificate(certificate.name.clone()).await?,
             None => None,
         };
-        let issued = row.and_then(|row| row.issued).filter(|issued| issued.serial == serial);
+        let issued = row
+            .and_then(|row| row.issued)
+            .filter(|issued| issued.serial == serial);
         let compromised = wish.reason == RevocationReason::KeyCompromise;
         // one that was replaced before needs no other
         let replace = wish.replace && (issued.is_some() || certificate.is_none());
@@ -124,7 +126,9 @@ impl Engine {
                     error: None,
                 },
             },
-            block: compromised.then(|| chain.public_key().as_ref().map(hex)).flatten(),
+            block: compromised
+                .then(|| chain.public_key().as_ref().map(hex))
+                .flatten(),
         };
         let now = self.clock.now();
         let id = self.store.begin_revocation(new, now).await?;
@@ -264,7 +268,9 @@ fn tell(say: &Say<'_>, revocation: &Revocation, state: &State) {
             format!("{serial} is revoked when another certificate is live"),
             None,
         ),
-        State::Revoking { error: Some(error), .. } => {
+        State::Revoking {
+            error: Some(error), ..
+        } => {
             warn!(cert = %say.certificate, serial, error, "certificate is not revoked yet; it is tried again");
             say.send(Stage::Revoke, error.clone(), Some(Outcome::Failed));
         }
@@ -277,7 +283,9 @@ fn tell(say: &Say<'_>, revocation: &Revocation, state: &State) {
             }
         }
         State::Revoked { confirmed, .. } => {
-            let by = confirmed.as_deref().unwrap_or("nothing confirms it: the CA publishes no list, or has not for a day");
+            let by = confirmed
+                .as_deref()
+                .unwrap_or("nothing confirms it: the CA publishes no list, or has not for a day");
             info!(cert = %say.certificate, serial, confirmed = by, "revocation has ended");
             say.send(
                 Stage::Revoke,
@@ -328,7 +336,11 @@ async fn ask(engine: &Engine, world: &World, revocation: &Revocation, state: &St
     let asked = &revocation.asked;
     let chain = match Chain::parse(&asked.chain) {
         Ok(chain) => chain,
-        Err(error) => return Event::Refused { error: error.to_string() },
+        Err(error) => {
+            return Event::Refused {
+                error: error.to_string(),
+            };
+        }
     };
     let mut last = Event::Refused {
         error: "none of its CAs is configured any more".into(),
@@ -341,8 +353,7 @@ async fn ask(engine: &Engine, world: &World, revocation: &Revocation, state: &St
             Ok(()) => return Event::Taken,
             Err(fault) => fault,
         };
-        let patient = error.class != FaultClass::Operator
-            && error.class != FaultClass::Refused;
+        let patient = error.class != FaultClass::Operator && error.class != FaultClass::Refused;
         let failures = match state {
             State::Revoking { failures, .. } => *failures,
             _ => 0,
@@ -384,10 +395,7 @@ async fn ask_one(
         Err(error) => error.fault(),
     };
     // the account is gone, or is not the one that ordered it: the certificate's own key may do it
-    let patient = matches!(
-        error.class,
-        FaultClass::Transient | FaultClass::Limited
-    );
+    let patient = matches!(error.class, FaultClass::Transient | FaultClass::Limited);
     let key = match (patient, &asked.certificate) {
         (false, Some(name)) => key_on_disk(world, name, chain).await,
         _ => None,
@@ -447,8 +455,12 @@ async fn confirm(world: &World, revocation: &Revocation) -> Event {
                     return Event::Listed { confirmed };
                 }
                 Ok(Ok(Listed::No)) => {}
-                Ok(Err(error)) => warn!(serial = asked.serial, address, %error, "list of revoked certificates is of no use"),
-                Err(error) => info!(serial = asked.serial, %error, "list of revoked certificates was not had"),
+                Ok(Err(error)) => {
+                    warn!(serial = asked.serial, address, %error, "list of revoked certificates is of no use")
+                }
+                Err(error) => {
+                    info!(serial = asked.serial, %error, "list of revoked certificates was not had")
+                }
             }
         }
     }

@@ -167,7 +167,14 @@ impl Outputs {
         };
         let with_key = self.options.with_key;
         let numbers = generation::numbers(&generations).unwrap_or_default();
-        let read = |number| live::read(&live::open(&generations, number, with_key).ok()?, number, with_key).ok();
+        let read = |number| {
+            live::read(
+                &live::open(&generations, number, with_key).ok()?,
+                number,
+                with_key,
+            )
+            .ok()
+        };
         numbers.into_iter().rev().filter_map(read).collect()
     }
 

@@ -89,16 +89,31 @@ pub fn step(state: State, event: Event, now: Timestamp) -> (State, Action) {
         (state @ State::Confirming { .. }, Event::Woken) => (state, Action::Confirm),
         (State::Confirming { revoked_at, .. }, Event::Listed { confirmed }) => {
             let confirmed = Some(confirmed);
-            (State::Revoked { revoked_at, confirmed }, Action::Nothing)
+            (
+                State::Revoked {
+                    revoked_at,
+                    confirmed,
+                },
+                Action::Nothing,
+            )
         }
         (State::Confirming { revoked_at, looks }, Event::NotListed) => match LOOKS.get(looks as usize) {
             Some(wait) => {
                 let looks = looks + 1;
-                (State::Confirming { revoked_at, looks }, Action::WakeAt(later(*wait)))
+                (
+                    State::Confirming { revoked_at, looks },
+                    Action::WakeAt(later(*wait)),
+                )
             }
             None => {
                 let confirmed = None;
-                (State::Revoked { revoked_at, confirmed }, Action::Nothing)
+                (
+                    State::Revoked {
+                        revoked_at,
+                        confirmed,
+                    },
+                    Action::Nothing,
+                )
             }
         },
         (state @ (State::Revoked { .. } | State::Refused { .. }), _) => (state, Action::Nothing),
@@ -162,7 +177,13 @@ mod tests {
         }
         assert!(now.as_second() > 86_400, "{now}");
         let (revoked_at, confirmed) = (at(0), None);
-        assert_eq!(state, State::Revoked { revoked_at, confirmed });
+        assert_eq!(
+            state,
+            State::Revoked {
+                revoked_at,
+                confirmed
+            }
+        );
     }
 
     #[test]
@@ -172,7 +193,10 @@ mod tests {
             confirmed: Some("the list".into()),
         };
         for event in [Event::Woken, Event::Taken, Event::NotListed] {
-            assert_eq!(step(ended.clone(), event, at(1)), (ended.clone(), Action::Nothing));
+            assert_eq!(
+                step(ended.clone(), event, at(1)),
+                (ended.clone(), Action::Nothing)
+            );
         }
     }
 }

@@ -24,8 +24,8 @@ use rusqlite::Connection;
 
 use self::lanes::{Access, Lane};
 use super::{
-    Account, Answer, Begun, CertificateRow, Change, Due, Issuance, Job, JobKind, Note, Record, RecordRemoval,
-    RenewalInfoHeard, Store, StoreError, Wanted,
+    Account, Answer, Begun, CertificateRow, Change, Due, Issuance, Job, JobKind, NewRevocation, Note, Record,
+    RecordRemoval, RenewalInfoHeard, Revocation, Store, StoreError, Wanted,
 };
 use crate::deployment;
 use crate::revocation;

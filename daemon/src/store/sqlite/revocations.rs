@@ -53,7 +53,9 @@ pub(super) fn keep(
 ) -> Result<()> {
     let text = serde_json::to_string(state).map_err(|error| damaged(id, &error.to_string()))?;
     connection
-        .prepare_cached("UPDATE revocation SET state = ?2, key = CASE WHEN ?3 THEN NULL ELSE key END WHERE id = ?1")?
+        .prepare_cached(
+            "UPDATE revocation SET state = ?2, key = CASE WHEN ?3 THEN NULL ELSE key END WHERE id = ?1",
+        )?
         .execute(params![id, text, state.is_final()])?;
     plan(connection, id, due)
 }
