@@ -127,7 +127,11 @@ impl Handle for Daemon {
                 certificates: world
                     .certificates
                     .values()
-                    .map(|certificate| status::certificate(certificate, rows.get(&certificate.name), now))
+                    .map(|certificate| {
+                        let ca = world.authorities.get(&certificate.cas[0]);
+                        let staging = ca.is_some_and(|ca| ca.options().staging);
+                        status::certificate(certificate, staging, rows.get(&certificate.name), now)
+                    })
                     .collect(),
                 providers: status::providers(&in_force.config),
                 leftovers: leftovers
@@ -228,7 +232,7 @@ impl Watching {
                     let text = match done {
                         // the reason is in the outcome
                         Some(Outcome::Failed { .. }) => "this try failed".to_owned(),
-                        Some(Outcome::Succeeded { .. }) | None => progress.text,
+                        Some(Outcome::Succeeded { .. } | Outcome::Revoked(_)) | None => progress.text,
                     };
                     let step = Step {
                         at: progress.at,

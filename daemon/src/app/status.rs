@@ -5,7 +5,8 @@ use jiff::Timestamp;
 use crate::{
     config::Config,
     control::protocol::{
-        CertificateState, CertificateStatus, HookStatus, LastError, Leftover, ProviderStatus,
+        Blocked, CertificateState, CertificateStatus, HookStatus, LastError, Leftover, ProviderStatus,
+        RenewalInfoStatus,
     },
     deployment,
     engine::Certificate,
@@ -13,9 +14,10 @@ use crate::{
     store::{CertificateRow, Record},
 };
 
-/// One certificate, as the store has it.
+/// One certificate, as the store has it. `staging` says that its CA is one for trials.
 pub(super) fn certificate(
     certificate: &Certificate,
+    staging: bool,
     row: Option<&CertificateRow>,
     now: Timestamp,
 ) -> CertificateStatus {
@@ -41,7 +43,7 @@ pub(super) fn certificate(
         serial: issued.map(|issued| issued.serial.clone()),
         not_before: issued.map(|issued| issued.not_before),
         not_after: issued.map(|issued| issued.not_after),
-        renew_at: issued.map(|issued| issued.renew_at),
+        renew_at: row.and_then(CertificateRow::renew_at),
         generation: issued.map(|issued| issued.generation),
         live: Outputs::new(certificate.output.clone()).live_path(),
         deployed_at: match deployment {
@@ -59,9 +61,34 @@ pub(super) fn certificate(
                 })
             },
         ),
+        staging,
+        ca_used: issued
+            .and_then(|issued| issued.ca())
+            .filter(|ca| **ca != certificate.cas[0])
+            .cloned(),
+        profile: certificate.profiles.get(&certificate.cas[0]).cloned(),
+        renewal_info: row.and_then(renewal_info),
+        blocked_until: row.and_then(|row| row.hold.as_ref()).map(|hold| Blocked {
+            at: hold.until,
+            text: hold.because.clone(),
+        }),
+        paused_url: None,
+        revoked: None,
         next_attempt_at: last_error.and(row.and_then(|row| row.next_attempt)),
         attempts: row.map_or(0, |row| row.failures),
     }
+}
+
+fn renewal_info(row: &CertificateRow) -> Option<RenewalInfoStatus> {
+    let info = row.renewal_info.as_ref()?;
+    let suggested = info.suggested.as_ref()?;
+    Some(RenewalInfoStatus {
+        start: suggested.window.start,
+        end: suggested.window.end,
+        explanation_url: suggested.explanation_url.clone(),
+        checked_at: info.checked_at?,
+        next_check_at: info.next_check(row.issued.as_ref()?.not_after),
+    })
 }
 
 /// A failing hook is shown as one; only a generation that readers do not get is the certificate's failure.

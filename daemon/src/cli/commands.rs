@@ -199,7 +199,7 @@ async fn renew(client: &Client, name: &CertificateName, wait: bool, json: bool) 
         };
         let code = match step.done {
             Some(Outcome::Failed { .. }) => ExitCode::FAILURE,
-            Some(Outcome::Succeeded { .. }) | None => ExitCode::SUCCESS,
+            Some(Outcome::Succeeded { .. } | Outcome::Revoked(_)) | None => ExitCode::SUCCESS,
         };
         let printed = print(&line, code);
         if step.done.is_some() {

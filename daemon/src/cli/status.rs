@@ -1,6 +1,9 @@
 //! `dns01d status`: a table for people, the protocol's object for programs.
 
-use crate::control::protocol::{CertificateState, CertificateStatus, HookStatus, LastError, Status};
+use crate::control::protocol::{
+    Blocked, CertificateState, CertificateStatus, HookStatus, LastError, RenewalInfoStatus, RevokedSince,
+    Status,
+};
 
 use super::troubles::{Trouble, troubles};
 use super::view::{Color, LABEL, View, clean, push_field, push_paragraph, wrap};
@@ -59,7 +62,7 @@ pub fn certificate(certificate: &CertificateStatus, view: &View) -> String {
         Some(kind) => format!("{kind} key"),
         None => "key of a request".to_owned(),
     };
-    field("issuer", &format!("{}, {key}", certificate.ca));
+    field("issuer", &format!("{}, {key}", issuer(certificate)));
     if let Some(serial) = &certificate.serial {
         field("serial", serial);
     }
@@ -69,8 +72,20 @@ pub fn certificate(certificate: &CertificateStatus, view: &View) -> String {
     if let Some(time) = certificate.not_after {
         field("expires", &view.both(time));
     }
+    if let Some(revoked) = &certificate.revoked {
+        field("revoked", &revocation(revoked, view));
+    }
     if let Some(time) = certificate.renew_at {
         field("renewal", &view.both(time));
+    }
+    if let Some(info) = &certificate.renewal_info {
+        field("CA suggests", &suggestion(info, view));
+    }
+    if let Some(blocked) = &certificate.blocked_until {
+        field("held back", &held_back(blocked, view));
+    }
+    if let Some(url) = &certificate.paused_url {
+        field("paused", &paused(url));
     }
     field("files", &certificate.live.display().to_string());
     if let Some(generation) = certificate.generation {
@@ -85,6 +100,62 @@ pub fn certificate(certificate: &CertificateStatus, view: &View) -> String {
         field("last error", &failure(error, certificate, view));
     }
     out
+}
+
+fn issuer(certificate: &CertificateStatus) -> String {
+    let mut issuer = match &certificate.ca_used {
+        Some(used) => format!("{used}, in place of {}", certificate.ca),
+        None => certificate.ca.to_string(),
+    };
+    if certificate.staging {
+        issuer.push_str(" (for trials: nobody trusts it)");
+    }
+    if let Some(profile) = &certificate.profile {
+        issuer.push_str(&format!(", profile {profile}"));
+    }
+    issuer
+}
+
+fn suggestion(info: &RenewalInfoStatus, view: &View) -> String {
+    let why = match &info.explanation_url {
+        Some(url) => format!("; it explains this at {url}"),
+        None => String::new(),
+    };
+    let next = match info.next_check_at {
+        Some(time) => format!(", asked again {}", view.relative(time)),
+        None => String::new(),
+    };
+    format!(
+        "{} to {}{why}; asked {}{next}",
+        view.absolute(info.start),
+        view.absolute(info.end),
+        view.relative(info.checked_at)
+    )
+}
+
+pub(super) fn held_back(blocked: &Blocked, view: &View) -> String {
+    format!(
+        "until {} ({}): {}",
+        view.absolute(blocked.at),
+        view.relative(blocked.at),
+        blocked.text
+    )
+}
+
+pub(super) fn paused(url: &str) -> String {
+    format!("the CA issues for these names only after a person was at {url}")
+}
+
+pub(super) fn revocation(revoked: &RevokedSince, view: &View) -> String {
+    let reason = match revoked.reason {
+        Some(reason) => format!(", {reason}"),
+        None => String::new(),
+    };
+    let confirmed = match &revoked.confirmed {
+        Some(confirmed) => format!("; confirmed by {confirmed}"),
+        None => String::new(),
+    };
+    format!("since {}{reason}{confirmed}", view.absolute(revoked.at))
 }
 
 fn head(status: &Status, all_well: bool, view: &View) -> String {
@@ -198,6 +269,8 @@ fn rows_or_blocks(rows: &[Row], status: &Status, view: &View) -> String {
 fn state(certificate: &CertificateStatus) -> (Color, String) {
     let activity = certificate.activity.as_deref();
     let (color, text) = match certificate.state {
+        // also while another one is on its way
+        _ if certificate.revoked.is_some() => (Color::Bad, activity.unwrap_or("revoked")),
         CertificateState::Pending => (Color::Busy, activity.unwrap_or("not yet issued")),
         CertificateState::Issuing => (Color::Busy, activity.unwrap_or("being issued")),
         CertificateState::Valid => (Color::Good, "valid"),

@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 
-use crate::control::protocol::{Outcome, Step};
+use crate::control::protocol::{Outcome, Revoked, Step};
 
 use super::view::{Color, View, wrap};
 
@@ -41,6 +41,7 @@ impl Steps {
                 ),
                 Some(Color::Good),
             ),
+            Some(Outcome::Revoked(revoked)) => (revocation(&step.text, revoked), Some(Color::Good)),
             Some(Outcome::Failed {
                 text,
                 next_attempt_at,
@@ -68,4 +69,20 @@ impl Steps {
         }
         shown
     }
+}
+
+fn revocation(text: &str, revoked: &Revoked) -> String {
+    let confirmed = match &revoked.confirmed {
+        Some(confirmed) => format!("confirmed by {confirmed}"),
+        None => "nothing confirms it yet; the CA's list may take hours".to_owned(),
+    };
+    let replaced = if revoked.replaced {
+        "another certificate is live"
+    } else {
+        "it was not replaced"
+    };
+    format!(
+        "{text}: serial {} is revoked, {}; {confirmed}; {replaced}",
+        revoked.serial, revoked.reason
+    )
 }

@@ -3,7 +3,10 @@ use std::time::Duration;
 use jiff::{Timestamp, tz::TimeZone};
 
 use super::{status::*, steps::Steps, *};
-use crate::control::protocol::*;
+use crate::{
+    acme::{Algorithm, RevocationReason},
+    control::protocol::*,
+};
 
 fn at(text: &str) -> Timestamp {
     format!("{text}Z").parse().expect("a time")
@@ -39,6 +42,13 @@ fn valid(name: &str) -> CertificateStatus {
         last_error: None,
         next_attempt_at: None,
         attempts: 0,
+        staging: false,
+        ca_used: None,
+        profile: None,
+        renewal_info: None,
+        blocked_until: None,
+        paused_url: None,
+        revoked: None,
     }
 }
 
@@ -118,6 +128,34 @@ fn troubled() -> Status {
     }
 }
 
+/// With everything that a CA can say or do.
+fn watched() -> CertificateStatus {
+    CertificateStatus {
+        staging: true,
+        ca_used: Some("zerossl".parse().expect("a name")),
+        profile: Some("shortlived".into()),
+        renewal_info: Some(RenewalInfoStatus {
+            start: at("2026-11-22T08:00:00"),
+            end: at("2026-11-23T08:00:00"),
+            explanation_url: Some("https://ca.example/incident-7".into()),
+            checked_at: at("2026-11-23T07:00:00"),
+            next_check_at: Some(at("2026-11-23T13:00:00")),
+        }),
+        blocked_until: Some(Blocked {
+            at: at("2026-11-24T01:00:00"),
+            text: "CA `letsencrypt`: the CA allows 5 certificates of exactly these names in 7 days, and all of them are used"
+                .into(),
+        }),
+        paused_url: Some("https://portal.ca.example/unpause?jwt=x".into()),
+        revoked: Some(RevokedSince {
+            at: at("2026-11-22T09:00:00"),
+            reason: Some(RevocationReason::KeyCompromise),
+            confirmed: Some("the CA's list of 2026-11-22 10:00".into()),
+        }),
+        ..valid("watched")
+    }
+}
+
 fn keeps_to_width(text: &str, width: usize) {
     for line in text.lines() {
         assert!(line.chars().count() <= width, "over {width} columns: {line}");
@@ -128,6 +166,207 @@ fn keeps_to_width(text: &str, width: usize) {
 fn an_overview_of_good_certificates_is_a_line_each() {
     let text = table(&status(vec![valid("internal")]), &view());
     keeps_to_width(&text, 100);
+    insta::assert_snapshot!(text);
+}
+
+#[test]
+fn what_a_ca_says_and_does_about_a_certificate_is_shown() {
+    let text = certificate(&watched(), &view());
+    keeps_to_width(&text, 100);
+    insta::assert_snapshot!(text);
+    let text = table(&status(vec![watched()]), &View { width: 80, ..view() });
+    keeps_to_width(&text, 80);
+    insta::assert_snapshot!("what_a_ca_says_and_does_is_to_be_looked_at", text);
+}
+
+#[test]
+fn a_status_of_an_earlier_release_is_still_shown() {
+    let mut json = serde_json::to_value(status(vec![valid("internal")])).expect("JSON");
+    let fields = json["certificates"][0].as_object_mut().expect("an object");
+    for field in [
+        "staging",
+        "ca_used",
+        "profile",
+        "renewal_info",
+        "blocked_until",
+        "paused_url",
+        "revoked",
+    ] {
+        fields.remove(field).unwrap_or_else(|| panic!("{field}"));
+    }
+    let seen: Status = serde_json::from_value(json).expect("a status");
+    assert_eq!(seen, status(vec![valid("internal")]));
+}
+
+fn planned(time: &str, what: PlannedKind, subject: &str, because: &str) -> Planned {
+    Planned {
+        at: at(time),
+        what,
+        subject: subject.into(),
+        because: because.into(),
+    }
+}
+
+#[test]
+fn a_plan_says_when_what_and_why() {
+    let mut seen = Plan {
+        until: None,
+        planned: vec![
+            planned(
+                "2026-11-23T08:59:00",
+                PlannedKind::CleanUp,
+                "bind",
+                "2 challenge records are to be removed",
+            ),
+            planned(
+                "2026-11-23T11:00:00",
+                PlannedKind::PollAri,
+                "internal",
+                "the CA wants to be asked again then",
+            ),
+            planned(
+                "2026-12-23T04:11:09",
+                PlannedKind::Renew,
+                "internal",
+                "a moment in the time that the CA suggests, which is from 2026-12-23 00:00 UTC to 2026-12-24 19:00 UTC",
+            ),
+        ],
+        left_out: 7,
+    };
+    let view = View { width: 80, ..view() };
+    let text = plan::text(&seen, &view);
+    keeps_to_width(&text, 80);
+    insta::assert_snapshot!(text);
+    seen.planned.clear();
+    seen.left_out = 0;
+    assert_eq!(plan::text(&seen, &view), "nothing is planned\n");
+    seen.until = Some(at("2026-12-23T00:00:00"));
+    assert_eq!(
+        plan::text(&seen, &view),
+        "nothing is planned until 2026-12-23 01:00\n"
+    );
+}
+
+#[test]
+fn an_explanation_gives_the_decision_and_what_comes_of_it() {
+    let explanation = Explanation {
+        certificate: "office".parse().expect("a name"),
+        sentences: vec![
+            "The last try failed, and the next one waits.".into(),
+            "CA `letsencrypt` said: \x1b[31mDNS problem: SERVFAIL looking up TXT for _acme-challenge.office.example.test".into(),
+        ],
+        decided_at: at("2026-11-23T08:48:00"),
+        next: Some(planned(
+            "2026-11-23T10:28:00",
+            PlannedKind::Renew,
+            "office",
+            "it failed twice: after 1, 10 and 100 minutes it is tried again, then daily",
+        )),
+    };
+    let text = why::text(&explanation, &View { width: 80, ..view() });
+    keeps_to_width(&text, 80);
+    assert!(!text.contains('\x1b'), "{text:?}");
+    insta::assert_snapshot!(text);
+}
+
+#[test]
+fn an_account_is_shown_with_its_key() {
+    let mut account = AccountInfo {
+        ca: "letsencrypt".parse().expect("a name"),
+        url: "https://ca.example/acct/7".parse().expect("an address"),
+        status: "valid".into(),
+        key_algorithm: Algorithm::Es384,
+        thumbprint: "cn-I_WNMClehiVp51i_0VpOENW1upEerA8sEam5hn-s".into(),
+        key_age_days: Some(120),
+        rollover_at: Some(at("2027-07-26T09:00:00")),
+        contacts: vec!["mailto:ops@example.org".into()],
+        terms: Some("https://ca.example/terms".into()),
+    };
+    let first = account::text(&account, &view());
+    account.key_age_days = None;
+    account.rollover_at = None;
+    account.contacts.clear();
+    account.terms = None;
+    insta::assert_snapshot!(format!("{first}\n{}", account::text(&account, &view())));
+}
+
+#[test]
+fn a_ca_is_shown_with_what_it_offers_and_what_is_left_of_its_limits() {
+    let le = CaInfo {
+        name: "letsencrypt".parse().expect("a name"),
+        directory: "https://acme-v02.api.letsencrypt.org/directory".into(),
+        staging: false,
+        trial: Some("letsencrypt-staging".parse().expect("a name")),
+        account: Some("https://ca.example/acct/7".parse().expect("an address")),
+        offers: Some(CaOffers {
+            terms: Some("https://ca.example/terms".into()),
+            website: Some("https://letsencrypt.org".into()),
+            caa_identities: vec!["letsencrypt.org".into()],
+            external_account_required: true,
+            renewal_info: true,
+            key_change: true,
+            profiles: [
+                ("classic", "https://letsencrypt.org/docs/profiles#classic"),
+                (
+                    "shortlived",
+                    "a profile whose description is long enough to need a second line in this view",
+                ),
+            ]
+            .map(|(name, text)| (name.to_owned(), text.to_owned()))
+            .into(),
+        }),
+        unreachable: None,
+        limits: vec![
+            LimitInfo {
+                what: "new orders of this account".into(),
+                most: 300,
+                per_seconds: 10_800,
+                left: 297,
+                next_at: None,
+            },
+            LimitInfo {
+                what: "certificates of exactly these names".into(),
+                most: 5,
+                per_seconds: 604_800,
+                left: 0,
+                next_at: Some(at("2026-11-24T01:00:00")),
+            },
+        ],
+        breaker: true,
+    };
+    let other = CaInfo {
+        name: "trial".parse().expect("a name"),
+        staging: true,
+        trial: None,
+        account: None,
+        offers: None,
+        unreachable: Some("CA `trial`: no route to host".into()),
+        limits: vec![],
+        breaker: false,
+        ..le.clone()
+    };
+    let text = authority::text(&[le, other], &View { width: 80, ..view() });
+    keeps_to_width(&text, 80);
+    insta::assert_snapshot!(text);
+}
+
+#[test]
+fn a_revocation_says_what_confirms_it() {
+    let step = |confirmed: Option<&str>, replaced| Step {
+        at: at("2026-11-23T09:00:00"),
+        certificate: "internal".parse().expect("a name"),
+        step: "revoke".into(),
+        text: "the CA took the revocation".into(),
+        done: Some(Outcome::Revoked(Revoked {
+            serial: "03AB1F".into(),
+            reason: RevocationReason::Superseded,
+            confirmed: confirmed.map(str::to_owned),
+            replaced,
+        })),
+    };
+    let mut steps = Steps::new(View { width: 80, ..view() });
+    let text = steps.show(&step(Some("the CA's list"), true)) + &steps.show(&step(None, false));
+    keeps_to_width(&text, 80);
     insta::assert_snapshot!(text);
 }
 

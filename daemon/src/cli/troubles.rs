@@ -1,7 +1,7 @@
 use crate::control::protocol::{HookStatus, Leftover, ProviderStatus, Status};
 
 use super::{
-    status::{failed, failure, hook},
+    status::{failed, failure, held_back, hook, paused, revocation},
     view::View,
 };
 
@@ -34,6 +34,24 @@ pub(super) fn troubles(status: &Status, view: &View) -> Vec<Trouble> {
             troubles.push(Trouble {
                 what: what.clone(),
                 text: failure(error, certificate, view),
+            });
+        }
+        if let Some(revoked) = &certificate.revoked {
+            troubles.push(Trouble {
+                what: what.clone(),
+                text: format!("revoked {}", revocation(revoked, view)),
+            });
+        }
+        if let Some(url) = &certificate.paused_url {
+            troubles.push(Trouble {
+                what: what.clone(),
+                text: paused(url),
+            });
+        }
+        if let Some(blocked) = &certificate.blocked_until {
+            troubles.push(Trouble {
+                what: what.clone(),
+                text: format!("held back {}", held_back(blocked, view)),
             });
         }
         if let failing @ HookStatus::Failing { .. } = &certificate.hook {

@@ -103,7 +103,11 @@ impl View {
 
 /// A length of time in the one unit that says enough.
 fn amount(distance: SignedDuration) -> String {
-    let seconds = distance.as_secs().unsigned_abs();
+    amount_of(distance.as_secs().unsigned_abs())
+}
+
+/// As [`amount`], of seconds.
+pub(super) fn amount_of(seconds: u64) -> String {
     let (count, unit) = match seconds {
         0..=89 => return format!("{seconds} s"),
         90..=5_399 => return format!("{} min", (seconds + 30) / 60),

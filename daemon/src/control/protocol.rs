@@ -1,6 +1,11 @@
 //! What goes over the control socket. Fields and variants are only ever added;
 //! readers skip fields that they do not know.
 
+mod authority;
+mod plan;
+mod revocation;
+mod secret_text;
+
 use std::{path::PathBuf, time::Duration};
 
 use jiff::Timestamp;
@@ -10,6 +15,11 @@ use crate::{
     pki::KeyType,
     types::{CaName, CertificateName, DnsName, FaultClass, Identifier, InstanceName},
 };
+
+pub use authority::{AccountInfo, CaInfo, CaOffers, LimitInfo};
+pub use plan::{Explanation, Plan, Planned, PlannedKind};
+pub use revocation::{Revocable, RevokeWish, Revoked, RevokedSince};
+pub use secret_text::SecretText;
 
 /// Raised when a reader of the version before would misunderstand.
 pub const PROTOCOL: u32 = 1;
@@ -83,6 +93,51 @@ pub struct CertificateStatus {
     pub next_attempt_at: Option<Timestamp>,
     /// Failed tries since the last success.
     pub attempts: u32,
+    /// The CA is one for trials: nobody trusts the certificate.
+    #[serde(default)]
+    pub staging: bool,
+    /// The CA that issued the newest certificate, where it is not the one that is asked first.
+    #[serde(default)]
+    pub ca_used: Option<CaName>,
+    /// The profile that is asked for.
+    #[serde(default)]
+    pub profile: Option<String>,
+    /// What the CA says about when to renew.
+    #[serde(default)]
+    pub renewal_info: Option<RenewalInfoStatus>,
+    /// Why nothing is ordered for now, although it is due.
+    #[serde(default)]
+    pub blocked_until: Option<Blocked>,
+    /// The CA waits for a person there, before it issues for these names again.
+    #[serde(default)]
+    pub paused_url: Option<String>,
+    /// The newest certificate is revoked.
+    #[serde(default)]
+    pub revoked: Option<RevokedSince>,
+}
+
+/// What a CA says about when to renew a certificate (RFC 9773 4.2).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RenewalInfoStatus {
+    /// Start of the window that it suggests.
+    pub start: Timestamp,
+    /// End of the window.
+    pub end: Timestamp,
+    /// A page that says why, where the CA names one.
+    pub explanation_url: Option<String>,
+    /// When it was asked.
+    pub checked_at: Timestamp,
+    /// When it is asked again.
+    pub next_check_at: Option<Timestamp>,
+}
+
+/// A certificate that waits because a CA would refuse it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Blocked {
+    /// Until when.
+    pub at: Timestamp,
+    /// By what, in plain words.
+    pub text: String,
 }
 
 /// How a certificate stands.
@@ -213,6 +268,8 @@ pub enum Outcome {
         /// When the daemon tries again by itself.
         next_attempt_at: Option<Timestamp>,
     },
+    /// A certificate is revoked.
+    Revoked(Revoked),
 }
 
 /// Body of `POST /v1/providers/NAME/check` and `.../setup`.
@@ -282,10 +339,14 @@ pub enum FaultCode {
     UnknownCertificate,
     /// 404: no such provider instance.
     UnknownProvider,
+    /// 404: no such CA, or several and none was named.
+    UnknownCa,
     /// 400: the body is none that belongs to this address.
     Malformed,
     /// 502: the provider did not do what it was asked.
     Provider,
+    /// 502: the CA did not do what it was asked.
+    Ca,
     /// 409: it would do harm now, for example at the CA's limits.
     Refused,
     /// 422: the new configuration has faults; the old one stays.
