@@ -5,6 +5,7 @@ use super::*;
 mod authorities;
 mod options;
 mod reports;
+mod requests;
 mod secrets;
 mod whole;
 mod yaml_laws;

@@ -33,7 +33,7 @@ pub struct Certificate {
 }
 
 /// Whose key is certified.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum KeySource {
     /// One of this kind that is made here, anew for each issuance.
     Generate(KeyType),

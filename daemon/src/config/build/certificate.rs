@@ -1,7 +1,4 @@
-use std::{
-    collections::{BTreeMap, HashMap},
-    path::Path,
-};
+use std::{collections::HashMap, path::Path};
 
 use super::{
     Builder, Entries,
@@ -20,23 +17,15 @@ use crate::{
     deployment::HookOptions,
     engine::{self, DEFAULT_CHALLENGES, KeySource},
     pki::{ChainPreference, KeyType},
-    types::{CaName, CertificateName, ChallengeMethod, DnsName, IdError, Identifier, NameError},
+    types::{CaName, CertificateName, ChallengeMethod, IdError},
 };
 
 #[derive(Debug, thiserror::Error)]
 enum CertificateProblem {
     #[error("the certificate's name {0}")]
     Name(IdError),
-    #[error("the certificate `{0}` has no names")]
-    NoNames(String),
-    #[error("`{text}` is not a DNS name: {error}")]
-    Identifier { text: String, error: NameError },
-    #[error("`{0}` is listed twice")]
-    Repeated(Identifier),
-    #[error("`{name}` is covered by `{wildcard}` already")]
-    Covered { name: Identifier, wildcard: Identifier },
-    #[error("no provider serves {}", both_ways(.0))]
-    NoProvider(DnsName),
+    #[error("a certificate is for the key of its request, or for one that is made here")]
+    KeyAndRequest,
     #[error("no CA is configured")]
     NoCas,
     #[error("it is not said which CA issues `{0}`")]
@@ -52,16 +41,6 @@ enum CertificateProblem {
 impl Problem for CertificateProblem {
     fn help(&self) -> Option<String> {
         match self {
-            CertificateProblem::NoNames(_) => {
-                Some("write `names: [\"*.internal.example.org\", internal.example.org]`, for example".into())
-            }
-            CertificateProblem::Repeated(_) => Some("remove one of the two".into()),
-            CertificateProblem::Covered { name, .. } => Some(format!(
-                "Let's Encrypt refuses an order that holds both; remove `{name}`"
-            )),
-            CertificateProblem::NoProvider(name) => Some(format!(
-                "add `{name}` or a parent of it to the `zones` of a provider;\nif its `_acme-challenge` is a CNAME into another zone, that zone as well"
-            )),
             CertificateProblem::KeyType { near: Some(near), .. } => Some(format!("did you mean `{near}`?")),
             CertificateProblem::NoCas => Some("name one under `cas`".into()),
             CertificateProblem::WhichCa(_, known) => Some(format!(
@@ -74,7 +53,10 @@ impl Problem for CertificateProblem {
             }
             CertificateProblem::Same(_) => Some("a CA limits how often the same names are issued".into()),
             CertificateProblem::Nothing => Some("name one under `certificates`".into()),
-            CertificateProblem::Name(_) | CertificateProblem::Identifier { .. } => None,
+            CertificateProblem::KeyAndRequest => {
+                Some("remove `key`: the kind of the key is that of the request".into())
+            }
+            CertificateProblem::Name(_) => None,
         }
     }
 }
@@ -150,7 +132,7 @@ impl Builder<'_> {
             };
             let same = (
                 certificate.identifiers.clone(),
-                certificate.key.kind(),
+                certificate.key.clone(),
                 certificate.cas.clone(),
                 certificate.profiles.clone(),
             );
@@ -185,13 +167,29 @@ impl Builder<'_> {
                 None
             }
         };
-        let identifiers = match &raw.names {
-            None => {
-                self.findings
-                    .missing(location, "names", &CertificateProblem::NoNames(text.to_owned()));
+        let csr = location.key("csr");
+        let request = raw.csr.as_ref().map(|file| self.request(&csr, file));
+        let asked_for = request
+            .as_ref()
+            .and_then(|request| request.as_ref()?.names.clone());
+        let identifiers = match (&raw.names, &asked_for) {
+            (Some(texts), _) => {
+                let given = self.identifiers(text, &location.key("names"), texts, context.routes);
+                if let Some(asked_for) = &asked_for {
+                    self.compare_names(location, &given, asked_for);
+                }
+                given
+            }
+            (None, Some(asked_for)) => {
+                let texts: Vec<_> = asked_for.iter().map(|name| Text(name.to_string())).collect();
+                self.identifiers(text, &csr, &texts, context.routes)
+            }
+            // a request that cannot be read is reported already
+            (None, None) if request.as_ref().is_some_and(Option::is_none) => Vec::new(),
+            (None, None) => {
+                self.no_names(location, text);
                 Vec::new()
             }
-            Some(texts) => self.identifiers(text, &location.key("names"), texts, context.routes),
         };
         let cas = self.cas_of(text, location, raw.ca, context);
         let profiles = cas
@@ -207,7 +205,18 @@ impl Builder<'_> {
             Some(chain) => self.chain(&location.key("chain"), chain),
             None => Some(context.defaults.chain.clone()),
         };
-        let key_type = raw.key.map(|text| self.key_type(&location.key("key"), &text));
+        if raw.key.is_some() && raw.csr.is_some() {
+            let key = location.key("key");
+            self.findings
+                .key_conflict(&key, &csr, "the request", &CertificateProblem::KeyAndRequest);
+        }
+        let key = match (request, raw.key) {
+            (Some(request), _) => request.map(|request| KeySource::Request(request.file)),
+            (None, Some(text)) => self
+                .key_type(&location.key("key"), &text)
+                .map(KeySource::Generate),
+            (None, None) => Some(KeySource::Generate(context.defaults.key_type)),
+        };
         let hook = match raw.hook {
             Some(hook) => self.hook(&location.key("hook"), hook),
             None => context.defaults.hook.clone(),
@@ -226,71 +235,13 @@ impl Builder<'_> {
             identifiers,
             cas: cas?,
             profiles: profiles?,
-            key: KeySource::Generate(key_type.unwrap_or(Some(context.defaults.key_type))?),
+            key: key?,
             challenges: challenges?,
             chain: chain?,
             lifetime: raw.lifetime.map(|raw::Duration(lifetime)| lifetime),
             output,
             hook,
         })
-    }
-
-    fn identifiers(
-        &mut self,
-        certificate: &str,
-        at: &Location,
-        texts: &[Text],
-        routes: &Routes,
-    ) -> Vec<Identifier> {
-        if texts.is_empty() && !self.findings.is_shortened(at) {
-            self.findings
-                .key(at, &CertificateProblem::NoNames(certificate.to_owned()));
-        }
-        let mut identifiers = BTreeMap::<Identifier, Location>::new();
-        for (index, Text(text)) in texts.iter().enumerate() {
-            let location = at.index(index);
-            let identifier: Identifier = match text.parse() {
-                Ok(identifier) => identifier,
-                Err(error) => {
-                    let problem = CertificateProblem::Identifier {
-                        text: text.clone(),
-                        error,
-                    };
-                    self.findings.value(&location, &problem);
-                    continue;
-                }
-            };
-            if let Some(first) = identifiers.get(&identifier) {
-                let problem = CertificateProblem::Repeated(identifier);
-                self.findings
-                    .conflict(&location, first, "first given here", &problem);
-                continue;
-            }
-            let served = routes.serving(identifier.name()).is_some();
-            if !served && !routes.uncertain && !self.findings.incomplete {
-                let problem = CertificateProblem::NoProvider(identifier.name().clone());
-                self.findings.value(&location, &problem);
-            }
-            identifiers.insert(identifier, location);
-        }
-        for (name, location) in &identifiers {
-            let wildcard: Option<Identifier> = name
-                .name()
-                .parent()
-                .and_then(|parent| format!("*.{parent}").parse().ok());
-            if let Some((wildcard, other)) =
-                wildcard.and_then(|wildcard| identifiers.get_key_value(&wildcard))
-                && !name.is_wildcard()
-            {
-                let problem = CertificateProblem::Covered {
-                    name: name.clone(),
-                    wildcard: wildcard.clone(),
-                };
-                self.findings
-                    .warn_conflict(location, other, "covers it", &problem);
-            }
-        }
-        identifiers.into_keys().collect()
     }
 
     fn cas_of(
@@ -336,15 +287,5 @@ impl Builder<'_> {
                 None
             }
         }
-    }
-}
-
-/// As people write it, and as DNS has it where that differs.
-fn both_ways(name: &DnsName) -> String {
-    let unicode = name.unicode();
-    if unicode == name.as_str() {
-        format!("`{name}`")
-    } else {
-        format!("`{unicode}` ({name})")
     }
 }

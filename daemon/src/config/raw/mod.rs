@@ -306,6 +306,7 @@ pub(super) struct Certificate {
     pub challenges: Option<Vec<Text>>,
     pub chain: Option<Chain>,
     pub lifetime: Option<Duration>,
+    pub csr: Option<Text>,
     pub key: Option<Text>,
     pub output: Output,
     pub hook: Option<Hook>,
