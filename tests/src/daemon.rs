@@ -87,6 +87,8 @@ pub struct Setup {
     pub authorities: Vec<SocketAddr>,
     /// Certificates: name, names, hook.
     pub certificates: Vec<CertificateSetup>,
+    /// Further CAs: their sections.
+    pub more_cas: String,
     /// Lines of the CA's section. Tests issue more often than anybody should, so they begin with `NO_BREAKER`.
     pub ca_lines: Vec<String>,
     /// Lines at the end of the configuration.
@@ -105,6 +107,8 @@ pub struct CertificateSetup {
     pub names: Vec<String>,
     /// Its hook.
     pub hook: Option<Vec<String>>,
+    /// More lines of its section.
+    pub lines: Vec<String>,
 }
 
 impl CertificateSetup {
@@ -114,6 +118,7 @@ impl CertificateSetup {
             name: name.to_owned(),
             names: names.iter().map(|name| (*name).to_owned()).collect(),
             hook: None,
+            lines: Vec::new(),
         }
     }
 }
@@ -183,6 +188,9 @@ impl Home {
                 certificate.name,
                 names.join(", ")
             );
+            for line in &certificate.lines {
+                let _ = writeln!(certificates, "    {line}");
+            }
             if let Some(hook) = &certificate.hook {
                 let argv: Vec<String> = hook.iter().map(|argument| format!("{argument:?}")).collect();
                 let _ = writeln!(
@@ -201,7 +209,7 @@ impl Home {
              control: {{ socket: {socket} }}\n\
              plugins: {{ directories: [{plugins}], host: {host} }}\n\
              dns:\n  zones:\n    {zone}: {{ authorities: [{authorities}] }}\n\
-             cas:\n  lab:\n    directory: \"{directory}\"\n    agree-terms: true\n    ca-file: {ca}\n{ca_extra}\
+             cas:\n  lab:\n    directory: \"{directory}\"\n    agree-terms: true\n    ca-file: {ca}\n{ca_extra}{more_cas}\
              providers:\n  dns:\n    library: {library}\n    options:\n{options}\
              certificates:\n{certificates}{extra}",
             state = self.state().display(),
@@ -218,6 +226,7 @@ impl Home {
                 .iter()
                 .map(|line| format!("    {line}\n"))
                 .collect::<String>(),
+            more_cas = setup.more_cas,
             directory = setup.directory_url,
             ca = self.path("ca.pem").display(),
             library = built("libdns01_rfc2136.so").display(),

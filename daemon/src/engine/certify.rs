@@ -203,11 +203,10 @@ impl Performer<'_> {
         chain
             .verify(&key, &self.certificate.identifiers)
             .map_err(|error| unusable(error.to_string()))?;
-        // a wrong clock here must not throw a good certificate away; but none that is over by this clock takes the
-        // place of one that lasts longer
+        // a clock that is years ahead must not throw good certificates away: it has the one in use expired as well
         let (until, now) = (chain.not_after(), self.clock.now());
-        if until <= now && self.live_until.is_some_and(|live| live > until) {
-            return Err(unusable(format!("it expired at {until}, before the one in use")));
+        if until <= now && self.live_until.is_none_or(|live| live >= until) {
+            return Err(unusable(format!("it expired at {until}")));
         }
         Ok(chain)
     }

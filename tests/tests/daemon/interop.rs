@@ -33,6 +33,7 @@ impl Stage {
             zone: ZONE.to_owned(),
             authorities: vec![bind.addr()],
             certificates: vec![internal()],
+            more_cas: String::new(),
             ca_lines: vec![lab::daemon::NO_BREAKER.into()],
             extra: String::new(),
         };

@@ -332,6 +332,7 @@ async fn an_account_that_setup_made_proves_the_name_in_the_daemon() {
         zone: zone.to_owned(),
         authorities: vec![dns],
         certificates: vec![CertificateSetup::new("web", &[zone, "*.example.test"])],
+        more_cas: String::new(),
         ca_lines: vec![lab::daemon::NO_BREAKER.into()],
         extra: "include: [acme-dns.yaml]\n".into(),
     })

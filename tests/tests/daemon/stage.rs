@@ -42,6 +42,7 @@ impl Stage {
             zone: ZONE.to_owned(),
             authorities: vec![dns.addr()],
             certificates: vec![internal()],
+            more_cas: String::new(),
             ca_lines: vec![lab::daemon::NO_BREAKER.into()],
             extra: String::new(),
         };

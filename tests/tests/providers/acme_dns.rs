@@ -632,6 +632,7 @@ async fn the_daemon_proves_a_name_and_its_wildcard_at_the_end_of_the_cname() {
         zone: zone.to_owned(),
         authorities: vec![dns],
         certificates: vec![CertificateSetup::new("web", &[zone, "*.example.test"])],
+        more_cas: String::new(),
         ca_lines: vec![lab::daemon::NO_BREAKER.into()],
         extra: String::new(),
     })

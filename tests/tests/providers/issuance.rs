@@ -34,6 +34,7 @@ impl Issuance {
             zone: zone.to_owned(),
             authorities,
             certificates: vec![CertificateSetup::new(CERTIFICATE, &[&format!("*.{zone}"), zone])],
+            more_cas: String::new(),
             ca_lines: vec![lab::daemon::NO_BREAKER.into()],
             extra: String::new(),
         })

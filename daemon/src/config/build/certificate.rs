@@ -222,7 +222,7 @@ impl Builder<'_> {
             None => context.defaults.hook.clone(),
         };
         let shared = &context.defaults.output;
-        let output = self.output(
+        let mut output = self.output(
             location,
             name.as_ref(),
             raw.output,
@@ -230,6 +230,7 @@ impl Builder<'_> {
             context.state_directory,
             directories,
         );
+        output.with_key = !matches!(key, Some(KeySource::Request(_)));
         Some(engine::Certificate {
             name: name?,
             identifiers,

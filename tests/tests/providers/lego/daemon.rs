@@ -25,6 +25,7 @@ async fn a_wildcard_and_its_apex_are_issued_where_one_value_stands_at_a_time() {
         zone: ZONE.to_owned(),
         authorities: vec![dns.addr()],
         certificates: vec![CertificateSetup::new("internal", &[&format!("*.{ZONE}"), ZONE])],
+        more_cas: String::new(),
         ca_lines: vec![lab::daemon::NO_BREAKER.into()],
         extra: String::new(),
     })
