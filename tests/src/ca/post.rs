@@ -4,6 +4,7 @@ use axum::body::Bytes;
 use axum::extract::{FromRequest, Request};
 use hyper::{StatusCode, header};
 use serde::de::DeserializeOwned;
+use serde_json::Value;
 
 use super::Site;
 use super::endpoint::Endpoint;
@@ -62,8 +63,14 @@ impl Post {
         ))
     }
 
+    /// A member that is null counts as absent, as for Boulder and Pebble: there are clients that rely on it.
     pub(super) fn json<T: DeserializeOwned>(&self) -> Result<T, Problem> {
-        serde_json::from_slice(&self.payload).map_err(|error| Problem::malformed(format!("payload: {error}")))
+        let bad = |error| Problem::malformed(format!("payload: {error}"));
+        let mut payload: Value = serde_json::from_slice(&self.payload).map_err(bad)?;
+        if let Some(members) = payload.as_object_mut() {
+            members.retain(|_, value| !value.is_null());
+        }
+        serde_json::from_value(payload).map_err(bad)
     }
 }
 

@@ -25,7 +25,10 @@ async fn account_is_made_once_and_deactivation_ends_it() {
     assert_eq!(new_account("{}").await.problem(), "userActionRequired");
     let tel = r#"{"termsOfServiceAgreed":true,"contact":["tel:+1"]}"#;
     assert_eq!(new_account(tel).await.problem(), "unsupportedContact");
-    let made = new_account(r#"{"termsOfServiceAgreed":true,"contact":["mailto:a@example.test"]}"#).await;
+    let made = new_account(
+        r#"{"termsOfServiceAgreed":true,"onlyReturnExisting":null,"contact":["mailto:a@example.test"]}"#,
+    )
+    .await;
     assert_eq!(made.status, 201);
     let found = new_account(r#"{"onlyReturnExisting":true}"#).await;
     assert_eq!((found.status, &found.location), (200, &made.location));
