@@ -15,7 +15,7 @@ const POLL: Duration = Duration::from_millis(20);
 /// Lines of a program's output that an error shows.
 const LOG_TAIL: usize = 15;
 
-/// What `./dev test` made in `target/tools`: `pebble`, `python/bin/python3`. `None` where it could not be made.
+/// What `./dev test` made in `target/tools`: `pebble`, `peers/acme2`, `python/bin/python3`. `None` where it could not be made.
 pub fn tool(name: &str) -> Option<PathBuf> {
     let own = std::env::current_exe().ok()?;
     let made = own

@@ -2,16 +2,23 @@
 //! would prove nothing.
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on says where")]
 
+mod peers;
+
 use std::os::unix::fs::PermissionsExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
-use lab::ca::{AcmeCa, CaOptions};
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use lab::ca::{AcmeCa, CaOptions, ExternalAccount};
 use lab::dns::{DnsOptions, DnsServer, TsigKey, Zone};
 use tempfile::TempDir;
 
 const ZONE: &str = "internal.example.test";
 const WILDCARD: &str = "*.internal.example.test";
+
+const EAB_KID: &str = "customer-1";
+const EAB_KEY: &[u8] = b"what only the customer and the CA know";
 
 /// The whole lab, and a directory with its roots.
 struct Lab {
@@ -32,18 +39,37 @@ impl Lab {
         let ca = AcmeCa::start(CaOptions::new(vec![dns.addr()])).await.unwrap();
         let dir = tempfile::tempdir().unwrap();
         std::fs::write(dir.path().join("https-root.pem"), ca.https_root_pem()).unwrap();
-        std::fs::write(dir.path().join("acme-root.pem"), ca.acme_root_pem()).unwrap();
         std::fs::write(dir.path().join("tsig.key"), key.bind_text()).unwrap();
         Lab { ca, dns, key, dir }
     }
 
-    fn path(&self, name: &str) -> std::path::PathBuf {
+    fn path(&self, name: &str) -> PathBuf {
         self.dir.path().join(name)
+    }
+
+    /// From now on an account needs this external one.
+    fn bind_accounts(&self) {
+        self.ca.knobs().update(|knobs| {
+            knobs.external_account_required = true;
+            knobs.external_accounts = vec![ExternalAccount {
+                kid: EAB_KID.to_owned(),
+                hmac_key: URL_SAFE_NO_PAD.encode(EAB_KEY),
+            }];
+        });
     }
 
     /// What must be true however the client got there.
     fn assert_one_certificate(&self, leaf: &Path, intermediate: &Path, report: &Output) {
         assert!(report.status.success(), "{}", told(report));
+        self.assert_leads_to(self.ca.acme_root_pem(), leaf, intermediate);
+        let counts = self.ca.counts();
+        assert_eq!((counts.accounts, counts.orders, counts.certificates), (1, 1, 1));
+        assert_eq!(self.ca.certificates()[0].names, [WILDCARD, ZONE]);
+        self.assert_dns_is_clean();
+    }
+
+    fn assert_leads_to(&self, root_pem: &str, leaf: &Path, intermediate: &Path) {
+        std::fs::write(self.path("acme-root.pem"), root_pem).unwrap();
         let verified = Command::new("openssl")
             .args([
                 "verify",
@@ -60,9 +86,10 @@ impl Lab {
             .output()
             .expect("openssl");
         assert!(verified.status.success(), "{}", told(&verified));
-        let counts = self.ca.counts();
-        assert_eq!((counts.accounts, counts.orders, counts.certificates), (1, 1, 1));
-        assert_eq!(self.ca.certificates()[0].names, [WILDCARD, ZONE]);
+    }
+
+    /// Every validation went well, and no value is left of it.
+    fn assert_dns_is_clean(&self) {
         assert!(
             self.ca
                 .validations()
@@ -103,6 +130,33 @@ async fn run(mut command: Command) -> Output {
 #[tokio::test(flavor = "multi_thread")]
 async fn lego_gets_a_wildcard_certificate() {
     let lab = Lab::start().await;
+    let report = run(lego(&lab, &[], &[])).await;
+    let (leaf, issuer) = lego_files(&lab);
+    lab.assert_one_certificate(&leaf, &issuer, &report);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn lego_binds_its_account_and_prefers_another_root() {
+    let lab = Lab::start().await;
+    lab.bind_accounts();
+    lab.ca.knobs().update(|knobs| knobs.alternate_roots = 2);
+    let hmac = URL_SAFE_NO_PAD.encode(EAB_KEY);
+    let account = ["--eab", "--kid", EAB_KID, "--hmac", &hmac];
+    let report = run(lego(
+        &lab,
+        &account,
+        &["--preferred-chain", "dns01 lab alternate root 2"],
+    ))
+    .await;
+    assert!(report.status.success(), "{}", told(&report));
+    let (leaf, issuer) = lego_files(&lab);
+    lab.assert_leads_to(&lab.ca.alternate_root_pems().unwrap()[1], &leaf, &issuer);
+    assert_eq!(lab.ca.bound_account(EAB_KID).as_deref(), Some("/account/1"));
+    lab.assert_dns_is_clean();
+}
+
+/// lego's `run` with everything it keeps inside the lab's directory.
+fn lego(lab: &Lab, global: &[&str], of_run: &[&str]) -> Command {
     let dns = lab.dns.addr().to_string();
     let mut lego = Command::new("lego");
     lego.env("LEGO_CA_CERTIFICATES", lab.path("https-root.pem"))
@@ -124,25 +178,84 @@ async fn lego_gets_a_wildcard_certificate() {
         .args(["--dns.disable-cp", "--dns.resolvers", &dns])
         .args(["--server", &lab.ca.directory_url(), "--path"])
         .arg(lab.path("lego"))
-        .args(["--domains", WILDCARD, "--domains", ZONE, "run"]);
-    let report = run(lego).await;
-    let certificates = lab.path("lego/certificates");
-    let leaf = certificates.join("_.internal.example.test.crt");
-    lab.assert_one_certificate(
-        &leaf,
-        &certificates.join("_.internal.example.test.issuer.crt"),
-        &report,
-    );
+        .args(global)
+        .args(["--domains", WILDCARD, "--domains", ZONE, "run"])
+        .args(of_run);
+    lego
+}
+
+/// Where lego puts leaf and intermediates.
+fn lego_files(lab: &Lab) -> (PathBuf, PathBuf) {
+    let file = |name: &str| lab.path("lego/certificates").join(name);
+    (
+        file("_.internal.example.test.crt"),
+        file("_.internal.example.test.issuer.crt"),
+    )
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn certbot_gets_a_wildcard_certificate_and_revokes_it() {
     let lab = Lab::start().await;
-    let hook = lab.path("hook");
-    std::fs::write(&hook, hook_script(&lab)).unwrap();
-    std::fs::set_permissions(&hook, std::fs::Permissions::from_mode(0o755)).unwrap();
+    let report = run(certonly(&lab, &[])).await;
+    let live = lab.path("certbot/config/live").join(ZONE);
+    lab.assert_one_certificate(&live.join("cert.pem"), &live.join("chain.pem"), &report);
 
-    let mut certbot = certbot(&lab, "certonly");
+    let mut revoke = certbot(&lab, "revoke");
+    revoke.args([
+        "--cert-name",
+        ZONE,
+        "--reason",
+        "superseded",
+        "--no-delete-after-revoke",
+    ]);
+    let report = run(revoke).await;
+    assert!(report.status.success(), "{}", told(&report));
+    assert_eq!(lab.ca.certificates()[0].revoked, Some(4));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn certbot_with_an_rsa_account_key_binds_it_prefers_another_root_and_leaves() {
+    let lab = Lab::start().await;
+    lab.bind_accounts();
+    lab.ca.knobs().update(|knobs| knobs.alternate_roots = 1);
+    let hmac = URL_SAFE_NO_PAD.encode(EAB_KEY);
+    let report = run(certonly(
+        &lab,
+        &[
+            "--eab-kid",
+            EAB_KID,
+            "--eab-hmac-key",
+            &hmac,
+            "--preferred-chain",
+            "dns01 lab alternate root 1",
+        ],
+    ))
+    .await;
+    assert!(report.status.success(), "{}", told(&report));
+    let live = lab.path("certbot/config/live").join(ZONE);
+    let root = &lab.ca.alternate_root_pems().unwrap()[0];
+    lab.assert_leads_to(root, &live.join("cert.pem"), &live.join("chain.pem"));
+    assert_eq!(lab.ca.bound_account(EAB_KID).as_deref(), Some("/account/1"));
+    lab.assert_dns_is_clean();
+    assert!(account_key(&lab.path("certbot/config/accounts")).contains(r#""kty": "RSA""#));
+
+    let update = run({
+        let mut update = certbot(&lab, "update_account");
+        update.args(["--email", "other@example.test"]);
+        update
+    })
+    .await;
+    assert!(update.status.success(), "{}", told(&update));
+    let leave = run(certbot(&lab, "unregister")).await;
+    assert!(leave.status.success(), "{}", told(&leave));
+}
+
+/// certbot's `certonly` with our hook.
+fn certonly(lab: &Lab, more: &[&str]) -> Command {
+    let hook = lab.path("hook");
+    std::fs::write(&hook, hook_script(lab)).unwrap();
+    std::fs::set_permissions(&hook, std::fs::Permissions::from_mode(0o755)).unwrap();
+    let mut certbot = certbot(lab, "certonly");
     certbot
         .args([
             "--agree-tos",
@@ -154,22 +267,19 @@ async fn certbot_gets_a_wildcard_certificate_and_revokes_it() {
         ])
         .args(["--manual-auth-hook", &format!("{} add", hook.display())])
         .args(["--manual-cleanup-hook", &format!("{} delete", hook.display())])
-        .args(["-d", WILDCARD, "-d", ZONE]);
-    let report = run(certbot).await;
-    let live = lab.path("certbot/config/live").join(ZONE);
-    lab.assert_one_certificate(&live.join("cert.pem"), &live.join("chain.pem"), &report);
+        .args(["-d", WILDCARD, "-d", ZONE])
+        .args(more);
+    certbot
+}
 
-    let mut revoke = self::certbot(&lab, "revoke");
-    revoke.args([
-        "--cert-name",
-        ZONE,
-        "--reason",
-        "superseded",
-        "--no-delete-after-revoke",
-    ]);
-    let report = run(revoke).await;
-    assert!(report.status.success(), "{}", told(&report));
-    assert_eq!(lab.ca.certificates()[0].revoked, Some(4));
+/// The one `private_key.json` below the directory.
+fn account_key(directory: &Path) -> String {
+    let found = Command::new("find")
+        .arg(directory)
+        .args(["-name", "private_key.json"])
+        .output()
+        .unwrap();
+    std::fs::read_to_string(String::from_utf8(found.stdout).unwrap().trim()).unwrap()
 }
 
 /// certbot with everything it keeps inside the lab's directory.
