@@ -56,6 +56,10 @@ pub(super) async fn new_account(State(site): State<Site>, post: Post) -> Result<
         )
             .into_response());
     }
+    if state.blocked_keys.contains(&key.key().public_key_to_der()?) {
+        let detail = "the key is blocked: it was revoked as compromised";
+        return Err(Problem::new(ProblemType::BadPublicKey, detail));
+    }
     if wish.only_return_existing {
         return Err(Problem::new(
             ProblemType::AccountDoesNotExist,

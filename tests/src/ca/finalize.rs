@@ -62,6 +62,10 @@ pub(super) async fn finalize(
             "the certificate's key is an account's key",
         ));
     }
+    if state.blocked_keys.contains(&csr.key.public_key_to_der()?) {
+        let detail = "the key is blocked: it was revoked as compromised";
+        return Err(Problem::new(ProblemType::BadCsr, detail));
+    }
     match knobs.processing {
         None => issue(&site, &mut state, id, &csr.key)?,
         Some(delay) => {

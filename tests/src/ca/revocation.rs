@@ -15,6 +15,8 @@ use super::post::{Post, Signer};
 use super::problem::{Problem, ProblemType};
 use super::state::{AuthorizationStatus, Certificate, Revocation, State as CaState};
 
+const KEY_COMPROMISE: u32 = 1;
+
 /// Reasons of RFC 5280 section 5.3.1 that a subscriber may give, as Boulder has them: unspecified,
 /// keyCompromise, affiliationChanged, superseded, cessationOfOperation.
 const REASONS: &[u32] = &[0, 1, 3, 4, 5];
@@ -53,6 +55,10 @@ pub(super) async fn revoke(State(site): State<Site>, post: Post) -> Result<Statu
         ));
     }
     let id = *id;
+    // as Boulder: who signs with the key and says that it is compromised has shown it
+    if let (Signer::Key(key), KEY_COMPROMISE) = (&post.signer, wish.reason) {
+        state.blocked_keys.insert(key.key().public_key_to_der()?);
+    }
     if let Some(certificate) = state.certificates.get_mut(&id) {
         certificate.revoked = Some(Revocation {
             reason: wish.reason,

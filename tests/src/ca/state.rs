@@ -22,6 +22,8 @@ pub(super) struct State {
     pub(super) certificates: BTreeMap<u64, Certificate>,
     /// Certificates by their CertID (RFC 9773 section 4.1).
     pub(super) by_cert_id: BTreeMap<String, u64>,
+    /// Keys that their holders gave up (DER): no certificate and no account is for one of them.
+    pub(super) blocked_keys: BTreeSet<Vec<u8>>,
     /// External accounts that are bound, by their key identifiers, and the accounts that they are bound to.
     pub(super) bindings: BTreeMap<String, u64>,
     /// The version of the terms of service, from 0.

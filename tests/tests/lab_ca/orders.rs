@@ -206,4 +206,15 @@ async fn revocation_is_for_those_who_may_and_happens_once() {
         "alreadyRevoked"
     );
     assert_eq!(bench.ca.certificates()[0].revoked, Some(1));
+
+    // whoever showed the key as compromised has lost it
+    let order = bench.ready_order(&account, &[ZONE]).await;
+    let again = bench
+        .finalize(&account, &order, &csr(&key.0, &key.0, None, &[ZONE]))
+        .await;
+    assert_eq!(again.problem(), "badCSR");
+    let account = bench
+        .new_account(&key, &json!({ "termsOfServiceAgreed": true }))
+        .await;
+    assert_eq!(account.problem(), "badPublicKey");
 }
