@@ -1,5 +1,7 @@
 //! What a test does to the CA while it runs, beside turning its knobs.
 
+use jiff::Timestamp;
+
 use super::AcmeCa;
 use super::cert_id::serial_hex;
 use super::renewal_info::Window;
@@ -16,6 +18,11 @@ pub enum ControlError {
 }
 
 impl AcmeCa {
+    /// What the CA takes the time to be.
+    pub fn now(&self) -> Timestamp {
+        self.ca.now()
+    }
+
     /// Makes every authorization expire now, so that the next order needs challenges again.
     pub fn expire_authorizations(&self) {
         let now = self.ca.now();

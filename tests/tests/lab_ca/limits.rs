@@ -92,7 +92,7 @@ async fn replacement_within_its_window_is_exempt() {
     let bench = limited().await;
     let account = bench.register().await;
     let mut last = bench.issue(&account, &[ZONE]).await;
-    let now = jiff::Timestamp::now();
+    let now = bench.ca.now();
     let hours = |from: i64, to: i64| Window {
         start: now + jiff::SignedDuration::from_hours(from),
         end: now + jiff::SignedDuration::from_hours(to),
