@@ -1,5 +1,6 @@
 use crate::{
-    dns, plugin,
+    dns,
+    plugin::{self, RecordKind},
     store::StoreError,
     types::{DnsName, Fault, FaultClass, InstanceName},
 };
@@ -25,6 +26,26 @@ pub enum ChallengeError {
         identifier: DnsName,
         /// What stands before it.
         prefix: String,
+    },
+    /// A standing record that no provider can write (dns-persist-01).
+    #[error(
+        "no provider serves {owner}, and its standing record is not there: publish `{owner}. 3600 IN TXT \"{value}\"` by hand, once; it is looked for again by itself"
+    )]
+    ByHand {
+        /// Where it belongs.
+        owner: DnsName,
+        /// What it says.
+        value: String,
+    },
+    /// The provider writes no such records.
+    #[error(
+        "provider `{instance}` does not write records for {}: change `challenges` of the certificate, or serve its zone by another provider", method(*kind)
+    )]
+    Kind {
+        /// Which one.
+        instance: InstanceName,
+        /// What it does not know.
+        kind: RecordKind,
     },
     /// The zone of a name could not be found.
     #[error(transparent)]
@@ -88,6 +109,8 @@ impl ChallengeError {
     pub fn fault(&self) -> Fault {
         let class = match self {
             ChallengeError::NoRoute { .. }
+            | ChallengeError::ByHand { .. }
+            | ChallengeError::Kind { .. }
             | ChallengeError::TooLong { .. }
             | ChallengeError::NoInstance(_) => FaultClass::Operator,
             ChallengeError::Locate(error) => match error.retry() {
@@ -128,5 +151,14 @@ fn held(holders: &[String]) -> String {
             "those of {} come first: `dns01d status` shows records that should be gone",
             holders.join(", ")
         ),
+    }
+}
+
+fn method(kind: RecordKind) -> &'static str {
+    match kind {
+        RecordKind::Dns01 => "dns-01",
+        RecordKind::Account => "dns-account-01",
+        RecordKind::Persist => "dns-persist-01",
+        RecordKind::Canary => "trials",
     }
 }

@@ -9,6 +9,7 @@ mod publisher;
 mod room;
 mod round;
 mod route;
+mod standing;
 mod sync;
 #[cfg(test)]
 mod tests;
@@ -21,3 +22,4 @@ pub use preparation::{Prepared, Task};
 pub use publisher::{CHALLENGE_TTL, Patience, Publisher};
 pub use room::ROOM_PATIENCE;
 pub use route::Routes;
+pub use standing::Stands;

@@ -12,9 +12,9 @@ use super::{ChallengeError, Routes, owner_locks::OwnerLocks};
 use crate::{
     dns::{self, Dns, Location, Pace, Wanted},
     issuance::Challenge,
-    plugin::{InstanceInfo, ProviderClient, Record as PluginRecord, RecordOutcome},
+    plugin::{InstanceInfo, ProviderClient, Record as PluginRecord, RecordKind, RecordOutcome},
     store::{NewRecord, Record, RecordPhase, Store},
-    types::{DnsName, Identifier, InstanceName},
+    types::{ChallengeMethod, DnsName, Identifier, InstanceName},
 };
 
 /// Asked of every provider, which may raise it. Short, because a resolver that
@@ -107,14 +107,28 @@ impl Publisher {
         }
     }
 
-    pub(super) async fn place(&self, challenge: &Challenge) -> Result<NewRecord, ChallengeError> {
-        let (location, instance) = self.whereabouts(&challenge.identifier, &challenge.prefix).await?;
-        Ok(NewRecord {
+    /// Where a challenge's record goes; `None` when a standing one is there already.
+    pub(super) async fn place(&self, challenge: &Challenge) -> Result<Option<NewRecord>, ChallengeError> {
+        let standing = challenge.method == ChallengeMethod::DnsPersist01;
+        if standing && self.stands(challenge).await? {
+            return Ok(None);
+        }
+        let (location, instance) = match self.whereabouts(&challenge.identifier, &challenge.prefix).await {
+            Err(ChallengeError::NoRoute { owner }) if standing => {
+                return Err(ChallengeError::ByHand {
+                    owner,
+                    value: challenge.value.clone(),
+                });
+            }
+            other => other?,
+        };
+        Ok(Some(NewRecord {
             value: challenge.value.clone(),
             token: challenge.token.clone(),
             key_authorization: challenge.key_authorization.clone(),
+            standing,
             ..empty_record(&challenge.identifier, instance, location)
-        })
+        }))
     }
 
     pub(super) fn client(&self, instance: &InstanceName) -> Result<&Arc<dyn ProviderClient>, ChallengeError> {
@@ -144,9 +158,10 @@ impl Publisher {
     /// The first failure; other records may have been published, and the journal knows them all. Nothing was
     /// published after [`ChallengeError::NoRoom`] and [`ChallengeError::Withdrawn`].
     pub async fn publish(&self, records: &[Record], patience: Patience) -> Result<(), ChallengeError> {
+        // a standing record that was taken is not written again: a renewal needs no credential then
         let wanted: Vec<&Record> = records
             .iter()
-            .filter(|record| record.phase == RecordPhase::Wanted)
+            .filter(|record| record.phase == RecordPhase::Wanted && !record.published)
             .collect();
         let groups = by_instance(&wanted);
         let ttls = groups.iter().map(|(instance, records)| async move {
@@ -203,6 +218,11 @@ impl Publisher {
         patience: Patience,
     ) -> Result<InstanceInfo, ChallengeError> {
         let info = self.info(instance, patience.left()).await?;
+        let kinds = records.iter().map(|record| kind(&record.record));
+        if let Some(kind) = kinds.into_iter().find(|kind| !info.kinds.contains(kind)) {
+            let instance = instance.clone();
+            return Err(ChallengeError::Kind { instance, kind });
+        }
         if let Some(limit) = info.value_limit() {
             self.await_room(instance, records, limit, patience.room).await?;
         }
@@ -368,6 +388,7 @@ pub(super) fn empty_record(identifier: &DnsName, instance: &InstanceName, locati
         challenge_name: location.challenge_name,
         token: String::new(),
         key_authorization: String::new(),
+        standing: false,
     }
 }
 
@@ -390,7 +411,16 @@ pub(super) fn unpublished(row: &NewRecord, ttl: u32) -> PluginRecord {
         token: row.token.clone(),
         key_authorization: row.key_authorization.clone(),
         handle: String::new(),
-        kind: Default::default(),
+        kind: kind(row),
+    }
+}
+
+/// By the name that the CA looks up.
+fn kind(row: &NewRecord) -> RecordKind {
+    match row.challenge_name.labels().next() {
+        Some("_acme-challenge") => RecordKind::Dns01,
+        _ if row.standing => RecordKind::Persist,
+        _ => RecordKind::Account,
     }
 }
 
@@ -405,7 +435,7 @@ fn handles(
     for (record, outcome) in records.iter().zip(outcomes) {
         match outcome {
             Ok(done) => {
-                if done.handle != record.handle {
+                if done.handle != record.handle || record.record.standing {
                     kept.push((record.id, done.handle));
                 }
             }

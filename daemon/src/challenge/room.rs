@@ -102,6 +102,7 @@ mod tests {
                 challenge_name: owner,
                 token: value.into(),
                 key_authorization: value.into(),
+                standing: false,
             },
             handle: String::new(),
             phase: RecordPhase::Wanted,
@@ -109,6 +110,7 @@ mod tests {
             created_at: jiff::Timestamp::UNIX_EPOCH,
             last_error: None,
             shared: false,
+            published: false,
         }
     }
 

@@ -21,13 +21,14 @@ impl Publisher {
     /// # Errors
     /// When a zone cannot be found, no provider serves it, or the provider cannot be asked for its limits.
     pub async fn plan(&self, challenges: Vec<Challenge>) -> Result<(Round, Vec<NewRecord>), ChallengeError> {
-        let records = try_join_all(challenges.iter().map(|challenge| self.place(challenge))).await?;
+        let places = try_join_all(challenges.iter().map(|challenge| self.place(challenge))).await?;
+        let records: Vec<&NewRecord> = places.iter().flatten().collect();
         let limits = self.limits(&records).await?;
-        Ok(round(challenges.into_iter().zip(records).collect(), &limits))
+        Ok(round(challenges.into_iter().zip(places).collect(), &limits))
     }
 
     /// Asks only the instances for which it matters: an answer takes a process.
-    async fn limits(&self, records: &[NewRecord]) -> Result<Limits, ChallengeError> {
+    async fn limits(&self, records: &[&NewRecord]) -> Result<Limits, ChallengeError> {
         let mut values: BTreeMap<(&InstanceName, &DnsName), BTreeSet<&str>> = BTreeMap::new();
         for record in records {
             let place = (&record.instance, &record.owner);
@@ -43,7 +44,7 @@ impl Publisher {
     }
 }
 
-fn round(mut placed: Vec<(Challenge, NewRecord)>, limits: &Limits) -> (Round, Vec<NewRecord>) {
+fn round(mut placed: Vec<(Challenge, Option<NewRecord>)>, limits: &Limits) -> (Round, Vec<NewRecord>) {
     // the CA may be looking at these: their values stand and take their room first
     placed.sort_by_key(|(challenge, _)| !challenge.answered);
     let mut round = Round {
@@ -53,6 +54,11 @@ fn round(mut placed: Vec<(Challenge, NewRecord)>, limits: &Limits) -> (Round, Ve
     let mut records: Vec<NewRecord> = Vec::with_capacity(placed.len());
     let mut held: BTreeMap<(InstanceName, DnsName), BTreeSet<String>> = BTreeMap::new();
     for (challenge, record) in placed {
+        // its standing record is there
+        let Some(record) = record else {
+            round.challenges.push(challenge);
+            continue;
+        };
         let values = held
             .entry((record.instance.clone(), record.owner.clone()))
             .or_default();
@@ -77,7 +83,7 @@ fn round(mut placed: Vec<(Challenge, NewRecord)>, limits: &Limits) -> (Round, Ve
 mod tests {
     use super::*;
 
-    fn placed(name: &str, value: &str, answered: bool) -> (Challenge, NewRecord) {
+    fn placed(name: &str, value: &str, answered: bool) -> (Challenge, Option<NewRecord>) {
         let identifier: DnsName = name.parse().unwrap();
         let challenge = Challenge {
             method: crate::types::ChallengeMethod::Dns01,
@@ -101,8 +107,9 @@ mod tests {
             challenge_name: owner,
             token: value.into(),
             key_authorization: value.into(),
+            standing: false,
         };
-        (challenge, record)
+        (challenge, Some(record))
     }
 
     fn values(records: &[NewRecord]) -> Vec<&str> {

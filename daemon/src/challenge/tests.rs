@@ -156,6 +156,7 @@ fn record(value: &str) -> NewRecord {
         challenge_name: owner,
         token: value.into(),
         key_authorization: value.into(),
+        standing: false,
     }
 }
 

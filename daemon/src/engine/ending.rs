@@ -8,6 +8,7 @@ use tracing::{error, info, warn};
 use super::{
     Certificate, Outcome, Stage, admission, fault,
     issue::{Blame, Worker},
+    persist,
     queue::until,
 };
 use crate::{
@@ -255,6 +256,11 @@ impl Worker<'_> {
         let due = deploying.due();
         change.deployment = Some((deploying, due));
         engine.store.apply(change).await?;
+        if persist::is_watched(self.certificate) {
+            let due = now.checked_add(persist::WATCH).unwrap_or(Timestamp::MAX);
+            let (kind, subject) = (JobKind::Standing, name.to_string());
+            engine.store.schedule(Job { kind, subject, due }).await?;
+        }
         engine.wake();
         Ok(())
     }

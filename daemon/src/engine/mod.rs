@@ -16,6 +16,7 @@ mod issue;
 mod options;
 mod ordering;
 mod perform;
+mod persist;
 mod progress;
 mod queue;
 mod renewal_info;

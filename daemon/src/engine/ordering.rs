@@ -16,18 +16,20 @@ use crate::{
     pki::CertId,
     schedule::{ChargedBy, Permit},
     store::{Change, StoreError},
-    types::{Fault, FaultClass, OrderUrl},
+    types::{ChallengeMethod, Fault, FaultClass, OrderUrl},
 };
 
 impl Performer<'_> {
     pub(super) async fn place_order(&self, pass: &Pass) -> Result<Performed, Failure> {
         let ca = self.authority.options().acme.name.as_str();
-        // an order for a name that nobody can publish for would only be spent
-        self.world
-            .publisher
-            .preflight(&self.certificate.identifiers)
-            .await
-            .map_err(|error| fault::of_dns(&error))?;
+        // an order for a name that nobody can publish for would only be spent; a standing record needs nobody
+        if self.certificate.challenges.first() != Some(&ChallengeMethod::DnsPersist01) {
+            self.world
+                .publisher
+                .preflight(&self.certificate.identifiers)
+                .await
+                .map_err(|error| fault::of_dns(&error))?;
+        }
         let account = self.account().await?;
         let (placed, replaces) = self.new_order(&account, pass).await?;
         let (url, order) = placed;

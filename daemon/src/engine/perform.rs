@@ -19,7 +19,7 @@ use crate::{
     pki::Chain,
     secret::Secret,
     store::{NewRecord, Record},
-    types::{AuthorizationUrl, ChallengeMethod, Fault, FaultClass, Identifier},
+    types::{AuthorizationUrl, ChallengeMethod, DnsName, Fault, FaultClass, Identifier},
 };
 
 /// How long an order may take at a CA that names no `expires`: Let's Encrypt's
@@ -115,9 +115,7 @@ impl Performer<'_> {
             .map_err(|error| fault::of_order(&error))?;
         let mut challenges = Vec::new();
         for (url, authorization) in order.authorizations.iter().zip(&authorizations) {
-            if let Some(challenge) =
-                open_challenge(&account, &self.certificate.challenges, url, &authorization.value)?
-            {
+            if let Some(challenge) = open_challenge(&account, self.certificate, url, &authorization.value)? {
                 challenges.push(challenge);
             }
         }
@@ -128,7 +126,8 @@ impl Performer<'_> {
             .await
             .map_err(|error| fault::of_dns(&error))?;
         let text = match plan.as_slice() {
-            [] => "every name is proved already".to_owned(),
+            [] if round.challenges.is_empty() => "every name is proved already".to_owned(),
+            [] => "every name has its standing record".to_owned(),
             plan => {
                 let mut places: BTreeMap<_, usize> = BTreeMap::new();
                 for record in plan {
@@ -340,7 +339,11 @@ fn default_end(now: Timestamp) -> Timestamp {
 /// The challenge to meet, of the kind that is wanted most, or `None` when the name is proved already.
 fn open_challenge(
     account: &Account,
-    wanted: &[ChallengeMethod],
+    Certificate {
+        challenges: wanted,
+        identifiers,
+        ..
+    }: &Certificate,
     url: &AuthorizationUrl,
     authorization: &acme::Authorization,
 ) -> Result<Option<Challenge>, Failure> {
@@ -383,27 +386,67 @@ fn open_challenge(
             ),
         }));
     };
-    let Some(token) = &challenge.token else {
-        return Err(fault::refused(format!(
-            "the CA's {method} challenge for {name} has no token"
-        )));
+    let proof = match method {
+        ChallengeMethod::DnsPersist01 => persistent(account, challenge, name.name(), identifiers),
+        ChallengeMethod::Dns01 => of_token(account, challenge, "_acme-challenge".to_owned()),
+        ChallengeMethod::DnsAccount01 => {
+            let prefix = format!("{}._acme-challenge", account.dns_account_label());
+            of_token(account, challenge, prefix)
+        }
     };
-    let prefix = match method {
-        ChallengeMethod::Dns01 | ChallengeMethod::DnsPersist01 => "_acme-challenge".to_owned(),
-        ChallengeMethod::DnsAccount01 => format!("{}._acme-challenge", account.dns_account_label()),
-    };
+    let proof =
+        proof.map_err(|why| fault::refused(format!("the CA's {method} challenge for {name}: {why}")))?;
     Ok(Some(Challenge {
         method,
         identifier: name.name().clone(),
-        prefix,
+        prefix: proof.prefix,
         authorization: url.clone(),
         url: challenge.url.clone(),
-        token: token.to_string(),
-        key_authorization: account.key_authorization(token),
-        value: account.dns01_value(token),
+        token: proof.token,
+        key_authorization: proof.key_authorization,
+        value: proof.value,
         answered: challenge.status != ChallengeStatus::Pending,
         expires: authorization.expires,
     }))
+}
+
+/// What a TXT record says, and before which name it stands.
+struct Proof {
+    prefix: String,
+    token: String,
+    key_authorization: String,
+    value: String,
+}
+
+fn of_token(account: &Account, challenge: &acme::Challenge, prefix: String) -> Result<Proof, String> {
+    let token = challenge.token.as_ref().ok_or("it has no token")?;
+    Ok(Proof {
+        prefix,
+        token: token.to_string(),
+        key_authorization: account.key_authorization(token),
+        value: account.dns01_value(token),
+    })
+}
+
+/// One record serves a name, its wildcard and all below, where any of them is asked for.
+fn persistent(
+    account: &Account,
+    challenge: &acme::Challenge,
+    name: &DnsName,
+    identifiers: &[Identifier],
+) -> Result<Proof, String> {
+    let wildcard = identifiers
+        .iter()
+        .any(|identifier| identifier.is_wildcard() && identifier.name() == name);
+    let record = account
+        .persist_record(challenge, wildcard, None)
+        .map_err(|error| error.to_string())?;
+    Ok(Proof {
+        prefix: acme::PERSIST_LABEL.to_owned(),
+        token: String::new(),
+        key_authorization: String::new(),
+        value: record.to_string(),
+    })
 }
 
 fn kind(method: ChallengeMethod) -> ChallengeKind {

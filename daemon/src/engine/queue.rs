@@ -17,7 +17,9 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 use tracing::{Instrument as _, debug_span, error, warn};
 
-use super::{Options, Progress, World, account, adopt, clean_up, deploy, issue, renewal_info, revoke};
+use super::{
+    Options, Progress, World, account, adopt, clean_up, deploy, issue, persist, renewal_info, revoke,
+};
 use crate::{
     clock::Clock,
     random::Random,
@@ -304,6 +306,7 @@ impl Engine {
             (JobKind::Rollover, SIDE_WORK),
             (JobKind::CleanUp, SIDE_WORK),
             (JobKind::Revoke, SIDE_WORK),
+            (JobKind::Standing, SIDE_WORK),
             (JobKind::Deploy, SIDE_WORK),
             (JobKind::Issue, concurrency),
             (JobKind::RenewalInfo, renewal_info::BATCH),
@@ -407,6 +410,24 @@ impl Engine {
                 work.tasks.spawn(
                     async move {
                         account::roll_over(&engine, &authority)
+                            .await
+                            .map_err(|error| error.to_string())
+                    }
+                    .instrument(span),
+                )
+            }
+            JobKind::Standing => {
+                let certificate = key
+                    .1
+                    .parse()
+                    .ok()
+                    .and_then(|name: CertificateName| world.certificates.get(&name).cloned());
+                let Some(certificate) = certificate else {
+                    return false;
+                };
+                work.tasks.spawn(
+                    async move {
+                        persist::watch(&engine, &world, &certificate)
                             .await
                             .map_err(|error| error.to_string())
                     }

@@ -9,7 +9,7 @@ use openssl::{
     x509::{X509, X509NameRef, X509Ref, X509VerifyResult},
 };
 
-use super::{CertId, PemError, PublicKey, Serial, pem};
+use super::{CertId, PemError, PublicKey, Serial, pem, verdict::is_right};
 use crate::types::Identifier;
 
 /// Most certificates in a chain. Public chains have two to four.
@@ -184,7 +184,7 @@ impl Chain {
                 return Err(broken(link.error_string()));
             }
             let issuer_key = issuer.public_key()?;
-            if !issued.verify(&issuer_key).unwrap_or(false) {
+            if !is_right(issued.verify(&issuer_key)) {
                 return Err(broken("the signature is wrong"));
             }
         }

@@ -1,7 +1,7 @@
 use jiff::Timestamp;
 use openssl::x509::{CrlStatus, X509, X509Crl};
 
-use super::{Chain, chain::timestamp};
+use super::{Chain, chain::timestamp, verdict::is_right};
 
 /// What a list of revoked certificates (RFC 5280 5) says of one.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -52,7 +52,7 @@ impl Chain {
         let crl = X509Crl::from_der(crl).map_err(|_| UnusableCrl::Read)?;
         let issuer: &X509 = self.issuer_certificate().ok_or(UnusableCrl::NoIssuer)?;
         let key = issuer.public_key().map_err(|_| UnusableCrl::NoIssuer)?;
-        if !crl.verify(&key).unwrap_or(false) {
+        if !is_right(crl.verify(&key)) {
             return Err(UnusableCrl::Signature);
         }
         Ok(match crl.get_by_serial(self.leaf().serial_number()) {

@@ -15,6 +15,7 @@ mod request;
 mod serial;
 #[cfg(test)]
 pub(crate) mod test_ca;
+mod verdict;
 
 pub use cert_id::CertId;
 pub use chain::{Chain, ChainError, MAX_CERTIFICATES};

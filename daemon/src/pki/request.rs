@@ -8,7 +8,7 @@ use openssl::{
     x509::{GeneralName, X509, X509Req, X509ReqRef},
 };
 
-use super::PublicKey;
+use super::{PublicKey, verdict::is_right};
 use crate::types::{Identifier, NameError};
 
 /// Longest text taken: a request for a hundred long names under an RSA key has under 40 KiB.
@@ -92,7 +92,7 @@ impl Csr {
         }
         let request = read(octets)?;
         let key = request.public_key().map_err(UnusableCsr::Read)?;
-        if !request.verify(&key).unwrap_or(false) {
+        if !is_right(request.verify(&key)) {
             return Err(UnusableCsr::Signature);
         }
         check_key(&key)?;

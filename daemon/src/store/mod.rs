@@ -60,6 +60,9 @@ pub trait Store: std::fmt::Debug + Send + Sync {
     /// The journal rows of a certificate's issuance.
     fn records(&self, name: CertificateName) -> Answer<'_, Vec<Record>>;
 
+    /// Rows of a certificate that stay when its orders have ended.
+    fn standing_records(&self, name: CertificateName) -> Answer<'_, Vec<Record>>;
+
     /// Every row of `instance` at one owner name, oldest first, whatever its phase.
     fn records_at(&self, instance: InstanceName, owner: DnsName) -> Answer<'_, Vec<Record>>;
 

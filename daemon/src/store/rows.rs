@@ -251,6 +251,8 @@ pub struct NewRecord {
     pub token: String,
     /// `token.thumbprint`.
     pub key_authorization: String,
+    /// It stays when its order has ended (dns-persist-01).
+    pub standing: bool,
 }
 
 /// A journal row.
@@ -275,6 +277,8 @@ pub struct Record {
     /// Another issuance wants the very same record: it must stand when this row goes.
     /// (A CA may give one pending authorization to several orders.)
     pub shared: bool,
+    /// The provider took it; kept of standing records only.
+    pub published: bool,
 }
 
 /// Where a record stands.
@@ -335,17 +339,20 @@ pub enum JobKind {
     Rollover,
     /// Revoke a certificate.
     Revoke,
+    /// See that the standing records of a certificate are right.
+    Standing,
 }
 
 impl JobKind {
     /// Every kind.
-    pub const ALL: [JobKind; 6] = [
+    pub const ALL: [JobKind; 7] = [
         JobKind::Issue,
         JobKind::Deploy,
         JobKind::CleanUp,
         JobKind::RenewalInfo,
         JobKind::Rollover,
         JobKind::Revoke,
+        JobKind::Standing,
     ];
 
     /// As stored.
@@ -357,6 +364,7 @@ impl JobKind {
             JobKind::RenewalInfo => "renewal-info",
             JobKind::Rollover => "rollover",
             JobKind::Revoke => "revoke",
+            JobKind::Standing => "standing",
         }
     }
 }

@@ -34,6 +34,11 @@ CREATE TABLE note (
 ) STRICT;
 CREATE INDEX note_certificate ON note(certificate, id);
 
+-- 0: goes with its order. 1: stays (dns-persist-01), and an order needs it. 2: stays, and no order needs it now.
+ALTER TABLE record ADD COLUMN standing INTEGER NOT NULL DEFAULT 0;
+-- The provider took a standing record: it is not published again.
+ALTER TABLE record ADD COLUMN published INTEGER NOT NULL DEFAULT 0;
+
 -- Revocations that were asked for; those that have ended stay for people to read.
 CREATE TABLE revocation (
     id          INTEGER PRIMARY KEY AUTOINCREMENT,

@@ -107,7 +107,13 @@ fn give_up(connection: &Connection, name: &CertificateName, now: Timestamp) -> R
         .prepare_cached("DELETE FROM issuance WHERE certificate = ?1")?
         .execute([name.as_str()])?;
     records::plan(connection, name, &[], now)?;
-    for kind in [JobKind::Issue, JobKind::Deploy, JobKind::RenewalInfo] {
+    records::give_up_standing(connection, name, now)?;
+    for kind in [
+        JobKind::Issue,
+        JobKind::Deploy,
+        JobKind::RenewalInfo,
+        JobKind::Standing,
+    ] {
         jobs::unschedule(connection, kind, name.as_str())?;
     }
     Ok(())

@@ -143,6 +143,10 @@ impl Store for Sqlite {
             .boxed()
     }
 
+    fn standing_records(&self, name: CertificateName) -> Answer<'_, Vec<Record>> {
+        self.reader.run(move |tx| records::standing(tx, &name)).boxed()
+    }
+
     fn records_at(&self, instance: InstanceName, owner: DnsName) -> Answer<'_, Vec<Record>> {
         self.reader
             .run(move |tx| records::at(tx, &instance, &owner))

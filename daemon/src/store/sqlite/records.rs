@@ -17,10 +17,38 @@ const COLUMNS: &str = "id, certificate, instance, owner, zone, value, identifier
                        key_authorization, handle, removing, attempts, last_error, created_at, \
                        EXISTS (SELECT 1 FROM record AS other WHERE other.owner = record.owner AND \
                        other.value = record.value AND other.instance = record.instance AND \
-                       other.id <> record.id AND NOT other.removing)";
+                       other.id <> record.id AND NOT other.removing), standing, published";
 
 pub(super) fn of_certificate(connection: &Connection, name: &CertificateName) -> Result<Vec<Record>> {
-    select(connection, "certificate = ?1 ORDER BY id", params![name.as_str()])
+    select(
+        connection,
+        "certificate = ?1 AND (standing < 2 OR removing) ORDER BY id",
+        params![name.as_str()],
+    )
+}
+
+/// Records of a certificate that stay, whether an order needs them now or not.
+pub(super) fn standing(connection: &Connection, name: &CertificateName) -> Result<Vec<Record>> {
+    select(
+        connection,
+        "certificate = ?1 AND standing > 0 AND NOT removing ORDER BY id",
+        params![name.as_str()],
+    )
+}
+
+/// Standing records of a certificate that will not be renewed go with it.
+pub(super) fn give_up_standing(
+    connection: &Connection,
+    name: &CertificateName,
+    now: Timestamp,
+) -> Result<()> {
+    for row in standing(connection, name)? {
+        connection
+            .prepare_cached("UPDATE record SET removing = 1 WHERE id = ?1")?
+            .execute([row.id])?;
+        schedule_by(connection, JobKind::CleanUp, row.record.instance.as_str(), now)?;
+    }
+    Ok(())
 }
 
 pub(super) fn at(connection: &Connection, instance: &InstanceName, owner: &DnsName) -> Result<Vec<Record>> {
@@ -51,7 +79,7 @@ pub(super) fn removals(
 pub(super) fn without_issuance(connection: &Connection) -> Result<Vec<CertificateName>> {
     let names: Vec<String> = connection
         .prepare_cached(
-            "SELECT DISTINCT certificate FROM record WHERE NOT removing \
+            "SELECT DISTINCT certificate FROM record WHERE NOT removing AND standing < 2 \
              AND certificate NOT IN (SELECT certificate FROM issuance)",
         )?
         .query_map([], |row| row.get(0))?
@@ -70,6 +98,12 @@ pub(super) fn plan(
     plan: &[NewRecord],
     now: Timestamp,
 ) -> Result<()> {
+    for row in standing(connection, name)? {
+        let needed = plan.contains(&row.record);
+        connection
+            .prepare_cached("UPDATE record SET standing = ?2 WHERE id = ?1")?
+            .execute(params![row.id, if needed { 1 } else { 2 }])?;
+    }
     let (wanted, leaving): (Vec<Record>, Vec<Record>) = of_certificate(connection, name)?
         .into_iter()
         .partition(|row| row.phase == RecordPhase::Wanted);
@@ -84,13 +118,15 @@ pub(super) fn plan(
     }
     for new in plan {
         let mut handle = "";
+        let mut published = false;
         for row in wanted.iter().chain(&leaving).filter(|row| row.record == *new) {
             connection
                 .prepare_cached("DELETE FROM record WHERE id = ?1")?
                 .execute([row.id])?;
             handle = &row.handle;
+            published |= row.published && row.phase == RecordPhase::Wanted;
         }
-        insert(connection, name, new, handle, now)?;
+        insert(connection, name, new, (handle, published), now)?;
     }
     Ok(())
 }
@@ -99,13 +135,14 @@ fn insert(
     connection: &Connection,
     name: &CertificateName,
     new: &NewRecord,
-    handle: &str,
+    (handle, published): (&str, bool),
     now: Timestamp,
 ) -> Result<()> {
     connection
         .prepare_cached(
             "INSERT INTO record (certificate, instance, owner, zone, value, identifier, challenge_name, token, \
-             key_authorization, handle, created_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
+             key_authorization, handle, created_at, standing, published) \
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)",
         )?
         .execute(params![
             name.as_str(),
@@ -119,12 +156,15 @@ fn insert(
             new.key_authorization,
             handle,
             now.as_millisecond(),
+            new.standing,
+            published,
         ])?;
     Ok(())
 }
 
 pub(super) fn published(connection: &Connection, handles: &[(i64, String)]) -> Result<()> {
-    let mut statement = connection.prepare_cached("UPDATE record SET handle = ?2 WHERE id = ?1")?;
+    let mut statement =
+        connection.prepare_cached("UPDATE record SET handle = ?2, published = 1 WHERE id = ?1")?;
     for (id, handle) in handles {
         statement.execute(params![id, handle])?;
     }
@@ -218,6 +258,7 @@ fn read(row: &Row<'_>) -> Result<Record> {
             challenge_name: parsed(row, 7)?,
             token: row.get(8)?,
             key_authorization: row.get(9)?,
+            standing: row.get::<_, i64>(16)? > 0,
         },
         handle: row.get(10)?,
         phase: if row.get(11)? {
@@ -229,6 +270,7 @@ fn read(row: &Row<'_>) -> Result<Record> {
         last_error: row.get(13)?,
         created_at: moment(row.get(14)?),
         shared: row.get(15)?,
+        published: row.get(17)?,
     })
 }
 

@@ -56,6 +56,7 @@ fn record(value: &str) -> NewRecord {
         challenge_name: "_acme-challenge.example.test".parse().unwrap(),
         token: "t".into(),
         key_authorization: "t.k".into(),
+        standing: false,
     }
 }
 
