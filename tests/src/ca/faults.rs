@@ -106,6 +106,11 @@ pub(super) async fn spoil(fault: Fault, answer: Response, now: Timestamp) -> Res
                 Please visit: https://lab.test/unpause?jwt=lab";
             Problem::new(ProblemType::RateLimited, detail).into_response()
         }
+        Fault::Redirect(status) => {
+            let status = StatusCode::from_u16(status).unwrap_or(StatusCode::TEMPORARY_REDIRECT);
+            // relative, as RFC 9110 section 10.2.2 allows
+            (status, [(header::LOCATION, "/redirected")]).into_response()
+        }
         Fault::Html => Html("<!doctype html><title>Lab</title><p>Please try again later.\n").into_response(),
         Fault::NoNonce => {
             let mut answer = answer;

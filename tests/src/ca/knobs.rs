@@ -193,6 +193,8 @@ pub enum Fault {
     /// 429 as for an account or name that failed too often: without Retry-After, and a person must go to the page
     /// that the detail names.
     Paused,
+    /// A redirection with this status to `/redirected`, where the ledger shows who follows.
+    Redirect(u16),
     /// 200 with a page for people.
     Html,
     /// The answer has no nonce.

@@ -263,6 +263,21 @@ async fn answers_are_pages_or_without_nonces_or_deep_on_demand() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn redirection_leads_to_where_the_ledger_shows_who_follows() {
+    let bench = Bench::start().await;
+    let account = bench.register().await;
+    strike(&bench, Endpoint::NewOrder, Phase::Before, Fault::Redirect(307));
+    // this client follows, and nothing is there
+    assert_eq!(bench.order(&account, &[ZONE]).await.status, 404);
+    let last = bench.ca.requests().pop().unwrap();
+    assert_eq!(
+        (last.path.as_str(), last.endpoint),
+        ("/redirected", Endpoint::Unknown)
+    );
+    assert_eq!(bench.ca.counts().orders, 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn body_goes_on_for_100_mb() {
     const BYTES: u64 = 100_000_000;
     let bench = Bench::start().await;
