@@ -27,7 +27,8 @@ struct KeyChange<'a> {
 }
 
 impl Account {
-    /// Gives the account another key (RFC 8555 7.3.5); the result signs with it.
+    /// Gives the account another key (RFC 8555 7.3.5), and asks whose it is: there are servers that
+    /// answer with success and change nothing. The result signs with it.
     ///
     /// Both keys must be durable before: without an answer either may be the account's, and
     /// [`super::Client::find_account`] tells which.
@@ -52,11 +53,22 @@ impl Account {
             .map_err(|error| Error::new(Operation::KeyChange, url, Fault::Sign(error)))?;
         self.post(Operation::KeyChange, url, Payload::json(&inner))
             .await?;
-        Ok(Account::open(
-            self.client().clone(),
-            Arc::new(new.clone()),
-            self.url().clone(),
-        ))
+        let fault = match self.client().find_account(new).await? {
+            Some(account) if account == *self.url() => {
+                return Ok(Account::open(
+                    self.client().clone(),
+                    Arc::new(new.clone()),
+                    account,
+                ));
+            }
+            Some(account) => Fault::KeyInUse {
+                account: account.to_string(),
+            },
+            None => Fault::Malformed {
+                reason: "success, and then the CA does not know the new key".to_owned(),
+            },
+        };
+        Err(Error::new(Operation::KeyChange, url, fault))
     }
 }
 
@@ -75,9 +87,39 @@ mod tests {
         AccountKey::generate(Algorithm::Es384).expect("a key")
     }
 
+    /// A CA that says success to a change, and that a key has the account at `path`.
+    async fn saying(path: &'static str) -> StubCa {
+        StubCa::start(move |seen| match seen.path.as_str() {
+            "/new-account" => {
+                let url = seen.header["url"].as_str().expect("an address");
+                let account = url.replace("/new-account", path);
+                Answer::json(&json!({"status": "valid"})).header("location", account)
+            }
+            _ => Answer::new(200, ""),
+        })
+        .await
+    }
+
+    #[tokio::test]
+    async fn a_success_that_changed_nothing_is_none() {
+        let ca = saying("/account/other").await;
+        let error = ca.account().change_key(&new_key()).await.expect_err("another's");
+        assert!(
+            matches!(&error.fault, Fault::KeyInUse { account } if account.ends_with("/account/other")),
+            "{error}"
+        );
+        let ca = StubCa::start(|seen| match seen.path.as_str() {
+            "/new-account" => Answer::problem(400, "accountDoesNotExist"),
+            _ => Answer::new(200, ""),
+        })
+        .await;
+        let error = ca.account().change_key(&new_key()).await.expect_err("nobody's");
+        assert!(error.to_string().contains("does not know the new key"), "{error}");
+    }
+
     #[tokio::test]
     async fn rfc8555_7_3_5_the_inner_jws_has_no_nonce_and_is_signed_by_the_new_key() {
-        let ca = StubCa::start(|_| Answer::new(200, "")).await;
+        let ca = saying("/account").await;
         let (account, new) = (ca.account(), new_key());
         let changed = account.change_key(&new).await.expect("changed");
         let seen = &ca.seen()[0];
