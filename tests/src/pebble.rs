@@ -1,5 +1,6 @@
 //! Pebble, Let's Encrypt's test CA, as an independent judge of our client.
 
+use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -29,6 +30,18 @@ pub struct PebbleOptions {
     pub authz_retry_after: u64,
     /// Retry-After of orders, seconds.
     pub order_retry_after: u64,
+    /// True when it believes every proof, and asks no DNS.
+    pub always_valid: bool,
+    /// External accounts (RFC 8555 7.3.4): MAC key in base64url by key identifier. With one or
+    /// more it makes no other accounts.
+    pub external_accounts: BTreeMap<String, String>,
+    /// Roots beside the first one, each with a chain of its own (RFC 8555 7.4.2).
+    pub alternate_roots: u32,
+    /// Profiles by name: a description and the seconds that certificates are valid. Without any it
+    /// has one, `default`.
+    pub profiles: BTreeMap<String, (String, u64)>,
+    /// Names by which CAA records, and standing records of dns-persist-01, mean this CA.
+    pub caa_identities: Vec<String>,
 }
 
 impl PebbleOptions {
@@ -41,6 +54,11 @@ impl PebbleOptions {
             authz_reuse: 0,
             authz_retry_after: 1,
             order_retry_after: 1,
+            always_valid: false,
+            external_accounts: BTreeMap::new(),
+            alternate_roots: 0,
+            profiles: BTreeMap::new(),
+            caa_identities: Vec::new(),
         }
     }
 }
@@ -61,6 +79,7 @@ pub struct Pebble {
     management_url: String,
     ca_file: PathBuf,
     root_pem: String,
+    client: reqwest::Client,
     _dir: TempDir,
 }
 
@@ -82,7 +101,13 @@ impl Pebble {
         let identity = ServerIdentity::loopback().map_err(|error| prepare(error.into()))?;
         write(&ca_file, &identity.root_pem)?;
         let listen = SocketAddr::from((Ipv4Addr::LOCALHOST, free_port()?));
-        let management = SocketAddr::from((Ipv4Addr::LOCALHOST, free_port()?));
+        // a port that is free twice may be the same one
+        let management = loop {
+            let management = SocketAddr::from((Ipv4Addr::LOCALHOST, free_port()?));
+            if management != listen {
+                break management;
+            }
+        };
         configure(dir.path(), &options, &identity, listen, management)?;
 
         let mut command = Command::new(&options.program);
@@ -92,7 +117,11 @@ impl Pebble {
             .arg("-dnsserver")
             .arg(options.dns.to_string())
             .env("PEBBLE_VA_NOSLEEP", "1")
-            .env("PEBBLE_VA_ALWAYS_VALID", "0")
+            .env(
+                "PEBBLE_VA_ALWAYS_VALID",
+                u8::from(options.always_valid).to_string(),
+            )
+            .env("PEBBLE_ALTERNATE_ROOTS", options.alternate_roots.to_string())
             .env("PEBBLE_WFE_NONCEREJECT", options.nonce_reject.to_string())
             .env("PEBBLE_AUTHZREUSE", options.authz_reuse.to_string());
         let mut program = Program::start(command, &dir.path().join("pebble.log"))?;
@@ -109,6 +138,7 @@ impl Pebble {
             management_url,
             ca_file,
             root_pem,
+            client,
             _dir: dir,
         })
     }
@@ -138,6 +168,23 @@ impl Pebble {
         &self.root_pem
     }
 
+    /// The root of an alternate chain, PEM, counted from 1; `None` when there is none.
+    pub async fn alternate_root_pem(&self, number: u32) -> Option<String> {
+        fetch(&self.client, &format!("{}/roots/{number}", self.management_url)).await
+    }
+
+    /// Makes it answer `body`, whatever that is, when it is asked for the renewal information of a
+    /// certificate, PEM (RFC 9773). For Pebble 2.8 and newer.
+    ///
+    /// # Errors
+    /// When it refuses.
+    pub async fn set_renewal_info(&self, certificate_pem: &str, body: &str) -> reqwest::Result<()> {
+        let url = format!("{}/set-renewal-info/", self.management_url);
+        let request = json!({ "Certificate": certificate_pem, "ARIResponse": body });
+        let answer = self.client.post(url).body(request.to_string()).send().await?;
+        answer.error_for_status().map(drop)
+    }
+
     /// What it wrote.
     pub fn log(&self) -> String {
         self.program.log()
@@ -153,6 +200,14 @@ fn configure(
 ) -> Result<(), ProcessError> {
     write(&dir.join("https.pem"), &identity.certificate_pem)?;
     write(&dir.join("https.key"), &identity.key_pem)?;
+    let profiles: serde_json::Map<_, _> = options
+        .profiles
+        .iter()
+        .map(|(name, (description, seconds))| {
+            let profile = json!({ "description": description, "validityPeriod": seconds });
+            (name.clone(), profile)
+        })
+        .collect();
     let config = json!({ "pebble": {
         "listenAddress": listen,
         "managementListenAddress": management,
@@ -162,7 +217,10 @@ fn configure(
         "httpPort": 5002,
         "tlsPort": 5001,
         "ocspResponderURL": "",
-        "externalAccountBindingRequired": false,
+        "externalAccountBindingRequired": !options.external_accounts.is_empty(),
+        "externalAccountMACKeys": options.external_accounts,
+        "caaIdentities": options.caa_identities,
+        "profiles": profiles,
         "domainBlocklist": ["blocked.example.test"],
         "retryAfter": { "authz": options.authz_retry_after, "order": options.order_retry_after },
     }});
@@ -171,6 +229,8 @@ fn configure(
 
 fn client(root_pem: &str) -> reqwest::Result<reqwest::Client> {
     reqwest::Client::builder()
+        // Pebble refuses a POST without (RFC 8555 6.1)
+        .user_agent("dns01-lab")
         .no_proxy()
         .tls_certs_merge([reqwest::Certificate::from_pem(root_pem.as_bytes())?])
         .timeout(Duration::from_secs(5))
