@@ -192,7 +192,8 @@ impl Account {
         &self.identity.url
     }
 
-    pub(super) fn key(&self) -> &AccountKey {
+    /// Its key.
+    pub fn key(&self) -> &AccountKey {
         &self.identity.key
     }
 

@@ -11,19 +11,22 @@ use tokio::sync::broadcast::{Receiver, error::RecvError};
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
-use super::{preparation, status, wiring::Wiring};
+use super::{authorities, explanation, forecast, preparation, status, wiring::Wiring};
 use crate::{
     challenge::{ChallengeError, Task},
     clock::Clock,
     config::Config,
     control::{
-        Handle, PrepareError, ReloadError, RenewError,
-        protocol::{Outcome, Prepared, Reloaded, Status, Step},
+        AskError, Handle, PrepareError, ReloadError, RenewError,
+        protocol::{AccountInfo, CaInfo, Explanation, Outcome, Plan, Prepared, Reloaded, Status, Step},
     },
-    engine::{self, Engine, Progress},
-    store::Store,
-    types::{CertificateName, DnsName, InstanceName},
+    engine::{self, AccountTask, Engine, Progress},
+    store::{Store, StoreError},
+    types::{CaName, CertificateName, DnsName, InstanceName},
 };
+
+/// Of a certificate's past, enough to see how it came to be.
+const NOTES_SHOWN: usize = 5;
 
 /// The running daemon, as the control socket and signals see it.
 #[derive(Debug)]
@@ -168,6 +171,55 @@ impl Handle for Daemon {
                 stop: self.stop.clone(),
             };
             Ok(stream::unfold(Some(watching), Watching::next).boxed())
+        }
+        .boxed()
+    }
+
+    fn why(&self, certificate: CertificateName) -> BoxFuture<'_, Result<Explanation, AskError>> {
+        async move {
+            let failed = |error: StoreError| AskError::Failed(error.to_string());
+            let world = self.engine.world();
+            let row = self
+                .store
+                .certificate(certificate.clone())
+                .await
+                .map_err(failed)?;
+            let wanted = world.certificates.get(&certificate);
+            let (Some(wanted), Some(row)) = (wanted, row) else {
+                return Err(AskError::UnknownCertificate(certificate));
+            };
+            let notes = self.store.notes(certificate, NOTES_SHOWN).await.map_err(failed)?;
+            Ok(explanation::explain(wanted, &row, &notes, self.clock.now()))
+        }
+        .boxed()
+    }
+
+    fn plan(&self, until: Option<Timestamp>) -> BoxFuture<'_, Result<Plan, AskError>> {
+        async move {
+            let failed = |error: StoreError| AskError::Failed(error.to_string());
+            let world = self.engine.world();
+            let rows = self.store.certificates().await.map_err(failed)?;
+            let mut rollovers = Vec::new();
+            for (ca, authority) in &world.authorities {
+                let due = authority.rollover_due().await.map_err(failed)?;
+                rollovers.extend(due.map(|due| (ca.clone(), due)));
+            }
+            let now = self.clock.now();
+            Ok(forecast::plan(&world.certificates, &rows, &rollovers, now, until))
+        }
+        .boxed()
+    }
+
+    fn cas(&self, ca: Option<CaName>) -> BoxFuture<'_, Result<Vec<CaInfo>, AskError>> {
+        async move { authorities::cas(&self.engine, ca.as_ref()).await }.boxed()
+    }
+
+    fn account(&self, ca: Option<CaName>, task: AccountTask) -> BoxFuture<'_, Result<AccountInfo, AskError>> {
+        async move {
+            if self.stop.is_cancelled() {
+                return Err(AskError::Stopping);
+            }
+            authorities::account(&self.engine, ca.as_ref(), task).await
         }
         .boxed()
     }

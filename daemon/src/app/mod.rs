@@ -1,6 +1,9 @@
 //! The daemon: wires every part, applies configurations, starts and stops.
 
+mod authorities;
 mod descriptions;
+mod explanation;
+mod forecast;
 mod handle;
 mod plugin_starter;
 mod plugin_state;
@@ -9,6 +12,9 @@ mod process;
 mod state_lock;
 mod status;
 mod wiring;
+
+#[cfg(test)]
+mod tests;
 
 use std::{
     io,

@@ -2,8 +2,8 @@ use std::path::PathBuf;
 
 use clap::{Parser, Subcommand};
 
-use super::provider::ProviderCommand;
-use crate::types::CertificateName;
+use super::{AccountCommand, Moment, provider::ProviderCommand};
+use crate::types::{CaName, CertificateName};
 
 /// Where the package puts the configuration.
 pub const DEFAULT_CONFIG: &str = "/etc/dns01d/dns01d.yaml";
@@ -63,6 +63,44 @@ pub enum Command {
         /// Print one JSON object per step
         #[arg(long)]
         json: bool,
+    },
+    /// Say why a certificate stands as it does, and what comes next
+    Why {
+        /// Its name in the configuration
+        name: CertificateName,
+        /// Print one JSON object
+        #[arg(long)]
+        json: bool,
+    },
+    /// Show what is next for each certificate, and why then
+    Next {
+        /// Print one JSON object
+        #[arg(long)]
+        json: bool,
+    },
+    /// Show all that will happen until a moment, if nothing else does
+    Plan {
+        /// A day (2027-01-31), a moment (2027-01-31T12:00:00Z) or a time from now (+30d)
+        #[arg(long, value_name = "WHEN", default_value = "+30d", allow_hyphen_values = true)]
+        at: Moment,
+        /// Print one JSON object
+        #[arg(long)]
+        json: bool,
+    },
+    /// Show what a CA offers and allows, and what is left of that
+    Ca {
+        /// Its name in the configuration; all of them without it
+        name: Option<CaName>,
+        /// Print one JSON list
+        #[arg(long)]
+        json: bool,
+    },
+    /// Look at and change the account at a CA
+    #[command(disable_help_subcommand = true)]
+    Account {
+        /// What about it
+        #[command(subcommand)]
+        command: AccountCommand,
     },
     /// Read the configuration again
     Reload,

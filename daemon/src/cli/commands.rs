@@ -7,7 +7,7 @@ use std::{
 use futures_util::StreamExt as _;
 use tokio::runtime::Runtime;
 
-use super::{Arguments, Color, Command, View, provider, status, steps::Steps};
+use super::{Arguments, Color, Command, View, account, provider, questions, status, steps::Steps};
 use crate::{
     app::{self, PluginStarter},
     clock::{Clock as _, SystemClock},
@@ -49,6 +49,26 @@ pub fn run(arguments: Arguments) -> ExitCode {
         Command::Renew { name, wait, json } => {
             let client = client(arguments.socket, &arguments.config);
             runtime.block_on(renew(&client, &name, wait, json))
+        }
+        Command::Why { name, json } => {
+            let client = client(arguments.socket, &arguments.config);
+            runtime.block_on(questions::why(&client, &name, json))
+        }
+        Command::Next { json } => {
+            let client = client(arguments.socket, &arguments.config);
+            runtime.block_on(questions::plan(&client, None, json))
+        }
+        Command::Plan { at, json } => {
+            let client = client(arguments.socket, &arguments.config);
+            runtime.block_on(questions::plan(&client, Some(at), json))
+        }
+        Command::Ca { name, json } => {
+            let client = client(arguments.socket, &arguments.config);
+            runtime.block_on(questions::ca(&client, name.as_ref(), json))
+        }
+        Command::Account { command } => {
+            let client = client(arguments.socket, &arguments.config);
+            runtime.block_on(account::run(&client, command))
         }
         Command::Reload => {
             let client = client(arguments.socket, &arguments.config);

@@ -4,8 +4,10 @@ pub mod account;
 mod arguments;
 pub mod authority;
 mod commands;
+mod moment;
 pub mod plan;
 mod provider;
+mod questions;
 pub mod status;
 pub mod steps;
 mod troubles;
@@ -15,7 +17,9 @@ pub mod why;
 #[cfg(test)]
 mod tests;
 
+pub use account::AccountCommand;
 pub use arguments::{Arguments, Command, DEFAULT_CONFIG};
 pub use commands::run;
+pub use moment::{Moment, NoMoment};
 pub use provider::ProviderCommand;
 pub use view::{Color, View};

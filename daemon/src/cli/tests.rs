@@ -275,7 +275,7 @@ fn an_account_is_shown_with_its_key() {
         ca: "letsencrypt".parse().expect("a name"),
         url: "https://ca.example/acct/7".parse().expect("an address"),
         status: "valid".into(),
-        key_algorithm: Algorithm::Es384,
+        key_algorithm: Some(Algorithm::Es384),
         thumbprint: "cn-I_WNMClehiVp51i_0VpOENW1upEerA8sEam5hn-s".into(),
         key_age_days: Some(120),
         rollover_at: Some(at("2027-07-26T09:00:00")),

@@ -20,13 +20,17 @@ use serde::de::DeserializeOwned;
 use tokio::{net::UnixStream, time::timeout};
 use tokio_util::task::AbortOnDropHandle;
 
+use jiff::Timestamp;
+
 use crate::{
     challenge::Task,
-    types::{CertificateName, DnsName, InstanceName},
+    engine::AccountTask,
+    types::{CaName, CertificateName, DnsName, InstanceName},
 };
 
 use super::protocol::{
-    Accepted, Fault, Names, PROTOCOL, PROTOCOL_HEADER, Prepared, Reloaded, Status, Step, Version,
+    Accepted, AccountInfo, CaInfo, Explanation, Fault, Names, PROTOCOL, PROTOCOL_HEADER, Plan, Prepared,
+    Reloaded, Status, Step, Version,
 };
 
 /// The status of a hundred thousand certificates fits.
@@ -35,6 +39,8 @@ const MAX_ANSWER: usize = 256 << 20;
 const MAX_LINE: usize = 64 << 10;
 /// A reload looks at every file and program that the configuration names.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(60);
+/// A few requests to a CA, each within its own time.
+const CA_TIMEOUT: Duration = Duration::from_secs(240);
 /// A provider is given two minutes for a call, after zones were looked for and its process was started.
 const PREPARE_TIMEOUT: Duration = Duration::from_secs(240);
 
@@ -172,6 +178,49 @@ impl Client {
         }))
     }
 
+    /// Why a certificate stands as it does.
+    ///
+    /// # Errors
+    /// [`ClientError`].
+    pub async fn why(&self, name: &CertificateName) -> Result<Explanation, ClientError> {
+        self.ask(Method::GET, &format!("/v1/why/{name}")).await
+    }
+
+    /// What will happen until a moment; without one, what is next for each certificate.
+    ///
+    /// # Errors
+    /// [`ClientError`].
+    pub async fn plan(&self, until: Option<Timestamp>) -> Result<Plan, ClientError> {
+        let query = until.map_or(String::new(), |until| format!("?until={until}"));
+        self.ask(Method::GET, &format!("/v1/plan{query}")).await
+    }
+
+    /// What a CA, or all of them, offers and allows.
+    ///
+    /// # Errors
+    /// [`ClientError`].
+    pub async fn cas(&self, ca: Option<&CaName>) -> Result<Vec<CaInfo>, ClientError> {
+        self.ask(Method::GET, &format!("/v1/cas{}", of_ca(ca))).await
+    }
+
+    /// Does something with the account at a CA, and shows it.
+    ///
+    /// # Errors
+    /// [`ClientError`].
+    pub async fn account(&self, ca: Option<&CaName>, task: &AccountTask) -> Result<AccountInfo, ClientError> {
+        let (task, body) = match task {
+            AccountTask::Show => return self.ask(Method::GET, &format!("/v1/account{}", of_ca(ca))).await,
+            AccountTask::Update => ("update", Bytes::new()),
+            AccountTask::Rollover => ("rollover", Bytes::new()),
+            AccountTask::Deactivate => ("deactivate", Bytes::new()),
+            AccountTask::Register => ("register", Bytes::new()),
+            AccountTask::Import(key) => ("import", Bytes::copy_from_slice(key.expose().as_bytes())),
+        };
+        let path = format!("/v1/account/{task}{}", of_ca(ca));
+        let answer = self.send(Method::POST, &path, body, CA_TIMEOUT).await?;
+        Ok(serde_json::from_slice(&answer.whole().await?)?)
+    }
+
     /// Makes the daemon read its configuration again.
     ///
     /// # Errors
@@ -268,6 +317,10 @@ impl Client {
             Err(ClientError::Protocol { theirs })
         }
     }
+}
+
+fn of_ca(ca: Option<&CaName>) -> String {
+    ca.map_or(String::new(), |ca| format!("?ca={ca}"))
 }
 
 /// The group that may use the socket, where its mode lets one.

@@ -1,11 +1,14 @@
 use futures_util::{future::BoxFuture, stream::BoxStream};
 
+use jiff::Timestamp;
+
 use crate::{
     challenge::Task,
-    types::{CertificateName, DnsName, InstanceName},
+    engine::AccountTask,
+    types::{CaName, CertificateName, DnsName, InstanceName},
 };
 
-use super::protocol::{Prepared, Reloaded, Status, Step};
+use super::protocol::{AccountInfo, CaInfo, Explanation, Plan, Prepared, Reloaded, Status, Step};
 
 /// What the control socket asks of the daemon.
 pub trait Handle: Send + Sync + 'static {
@@ -23,6 +26,30 @@ pub trait Handle: Send + Sync + 'static {
         &self,
         certificate: CertificateName,
     ) -> BoxFuture<'_, Result<BoxStream<'static, Step>, RenewError>>;
+
+    /// Why a certificate stands as it does.
+    ///
+    /// # Errors
+    /// When there is none of this name.
+    fn why(&self, certificate: CertificateName) -> BoxFuture<'_, Result<Explanation, AskError>>;
+
+    /// What will happen until a moment if nothing else does; without one, what is next for each certificate.
+    ///
+    /// # Errors
+    /// When the store does not answer.
+    fn plan(&self, until: Option<Timestamp>) -> BoxFuture<'_, Result<Plan, AskError>>;
+
+    /// What the CAs offer and allow: of one, or of all that are configured.
+    ///
+    /// # Errors
+    /// When there is none of this name. A CA that does not answer is no error.
+    fn cas(&self, ca: Option<CaName>) -> BoxFuture<'_, Result<Vec<CaInfo>, AskError>>;
+
+    /// Does something with the account at a CA, and shows it. The CA need not be named where there is one only.
+    ///
+    /// # Errors
+    /// When the CA refuses, or there is no such account.
+    fn account(&self, ca: Option<CaName>, task: AccountTask) -> BoxFuture<'_, Result<AccountInfo, AskError>>;
 
     /// Has a provider instance check names, or set up what it needs for them.
     ///
@@ -54,6 +81,42 @@ pub enum RenewError {
     /// The daemon is on its way out.
     #[error("the daemon is stopping")]
     Stopping,
+}
+
+/// Why a question has no answer.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum AskError {
+    /// The configuration has no such certificate.
+    #[error("there is no certificate `{0}`: `dns01d status` lists them")]
+    UnknownCertificate(CertificateName),
+    /// The configuration has no such CA.
+    #[error("there is no CA `{name}`; there are {}", list(known))]
+    UnknownCa {
+        /// As it was asked for.
+        name: CaName,
+        /// Those that there are.
+        known: Vec<CaName>,
+    },
+    /// It is not said which one.
+    #[error("there are several CAs; name one of {}", list(.0))]
+    WhichCa(Vec<CaName>),
+    /// It would do harm, or there is nothing that it could be done with.
+    #[error("{0}")]
+    Refused(String),
+    /// The CA did not do it.
+    #[error("{0}")]
+    Ca(String),
+    /// The daemon could not do it.
+    #[error("{0}")]
+    Failed(String),
+    /// The daemon is on its way out.
+    #[error("the daemon is stopping")]
+    Stopping,
+}
+
+fn list(names: &[CaName]) -> String {
+    let names: Vec<_> = names.iter().map(|name| format!("`{name}`")).collect();
+    names.join(", ")
 }
 
 /// Why a provider instance did not look at the names.

@@ -347,6 +347,8 @@ pub enum FaultCode {
     Provider,
     /// 502: the CA did not do what it was asked.
     Ca,
+    /// 500: the daemon could not do it, for example because its disk is full.
+    Failed,
     /// 409: it would do harm now, for example at the CA's limits.
     Refused,
     /// 422: the new configuration has faults; the old one stays.

@@ -10,20 +10,25 @@ use axum::{
     routing::{get, post},
 };
 use futures_util::StreamExt as _;
-use serde::Deserialize;
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
 
 use crate::{
     challenge::Task,
-    types::{CertificateName, InstanceName},
+    engine::AccountTask,
+    secret::Secret,
+    types::{CaName, CertificateName, InstanceName},
 };
 
 use super::{
-    handle::{Handle, PrepareError, ReloadError, RenewError},
+    handle::{AskError, Handle, PrepareError, ReloadError, RenewError},
     protocol::{Accepted, Fault, FaultCode, Names, PROTOCOL, PROTOCOL_HEADER, Step, Version},
 };
 
 type Daemon = Arc<dyn Handle>;
 
+/// An RSA key of 4096 bits in JSON has under 8 KiB.
+const MAX_KEY: usize = 64 << 10;
 /// A thousand of the longest names.
 const MAX_NAMES: usize = 256 << 10;
 
@@ -35,6 +40,11 @@ pub(super) fn routes(daemon: Daemon) -> Router {
         .route("/v1/renew/{name}", post(renew))
         .route("/v1/providers/{name}/check", post(check))
         .route("/v1/providers/{name}/setup", post(setup))
+        .route("/v1/why/{name}", get(why))
+        .route("/v1/plan", get(plan))
+        .route("/v1/cas", get(cas))
+        .route("/v1/account", get(account))
+        .route("/v1/account/{task}", post(change_account))
         .route("/v1/reload", post(reload))
         .fallback(not_found)
         .method_not_allowed_fallback(not_found)
@@ -140,6 +150,80 @@ async fn prepare(task: Task, State(daemon): State<Daemon>, Path(name): Path<Stri
             fault(status, code, error.to_string())
         }
     }
+}
+
+async fn why(State(daemon): State<Daemon>, Path(name): Path<String>) -> Response {
+    let Ok(certificate) = name.parse::<CertificateName>() else {
+        let text = format!("`{name}` is no certificate's name: `dns01d status` lists them");
+        return fault(StatusCode::NOT_FOUND, FaultCode::UnknownCertificate, text);
+    };
+    answer(daemon.why(certificate).await)
+}
+
+#[derive(Deserialize)]
+struct Until {
+    #[serde(default)]
+    until: Option<Timestamp>,
+}
+
+async fn plan(State(daemon): State<Daemon>, Query(Until { until }): Query<Until>) -> Response {
+    answer(daemon.plan(until).await)
+}
+
+#[derive(Deserialize)]
+struct OfCa {
+    #[serde(default)]
+    ca: Option<CaName>,
+}
+
+async fn cas(State(daemon): State<Daemon>, Query(OfCa { ca }): Query<OfCa>) -> Response {
+    answer(daemon.cas(ca).await)
+}
+
+async fn account(State(daemon): State<Daemon>, Query(OfCa { ca }): Query<OfCa>) -> Response {
+    answer(daemon.account(ca, AccountTask::Show).await)
+}
+
+async fn change_account(
+    State(daemon): State<Daemon>,
+    Path(task): Path<String>,
+    Query(OfCa { ca }): Query<OfCa>,
+    body: Body,
+) -> Response {
+    let task = match task.as_str() {
+        "update" => AccountTask::Update,
+        "rollover" => AccountTask::Rollover,
+        "deactivate" => AccountTask::Deactivate,
+        "register" => AccountTask::Register,
+        "import" => match to_bytes(body, MAX_KEY)
+            .await
+            .map(|body| String::from_utf8(body.into()))
+        {
+            Ok(Ok(key)) => AccountTask::Import(Secret::new(key)),
+            _ => {
+                let text = format!("an account key is text of at most {MAX_KEY} bytes");
+                return fault(StatusCode::BAD_REQUEST, FaultCode::Malformed, text);
+            }
+        },
+        _ => return not_found().await,
+    };
+    answer(daemon.account(ca, task).await)
+}
+
+fn answer<T: Serialize>(answer: Result<T, AskError>) -> Response {
+    let error = match answer {
+        Ok(answer) => return Json(answer).into_response(),
+        Err(error) => error,
+    };
+    let (status, code) = match &error {
+        AskError::UnknownCertificate(_) => (StatusCode::NOT_FOUND, FaultCode::UnknownCertificate),
+        AskError::UnknownCa { .. } | AskError::WhichCa(_) => (StatusCode::NOT_FOUND, FaultCode::UnknownCa),
+        AskError::Refused(_) => (StatusCode::CONFLICT, FaultCode::Refused),
+        AskError::Ca(_) => (StatusCode::BAD_GATEWAY, FaultCode::Ca),
+        AskError::Failed(_) => (StatusCode::INTERNAL_SERVER_ERROR, FaultCode::Failed),
+        AskError::Stopping => (StatusCode::SERVICE_UNAVAILABLE, FaultCode::Stopping),
+    };
+    fault(status, code, error.to_string())
 }
 
 async fn reload(State(daemon): State<Daemon>) -> Response {

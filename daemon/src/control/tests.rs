@@ -30,12 +30,17 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    protocol::{FaultCode, NamePrepared, Outcome, PROTOCOL, Prepared, Reloaded, Status, Step},
+    protocol::{
+        AccountInfo, CaInfo, Explanation, FaultCode, NamePrepared, Outcome, PROTOCOL, Plan, Prepared,
+        Reloaded, Status, Step,
+    },
     *,
 };
 use crate::{
     challenge::Task,
-    types::{CertificateName, DnsName, FaultClass, InstanceName},
+    engine::AccountTask,
+    secret::Secret,
+    types::{CaName, CertificateName, DnsName, FaultClass, InstanceName},
 };
 
 /// A daemon that knows one certificate, `internal`, whose steps the test sends.
@@ -91,12 +96,72 @@ impl Handle for Daemon {
         ready(answer).boxed()
     }
 
+    fn why(&self, certificate: CertificateName) -> BoxFuture<'_, Result<Explanation, AskError>> {
+        let answer = match certificate.as_str() {
+            "internal" => Ok(Explanation {
+                certificate,
+                sentences: vec!["it is so".into()],
+                decided_at: Timestamp::UNIX_EPOCH,
+                next: None,
+            }),
+            _ => Err(AskError::UnknownCertificate(certificate)),
+        };
+        ready(answer).boxed()
+    }
+
+    fn plan(&self, until: Option<Timestamp>) -> BoxFuture<'_, Result<Plan, AskError>> {
+        let plan = Plan {
+            until,
+            planned: vec![],
+            left_out: 0,
+        };
+        ready(Ok(plan)).boxed()
+    }
+
+    fn cas(&self, ca: Option<CaName>) -> BoxFuture<'_, Result<Vec<CaInfo>, AskError>> {
+        let answer = match ca {
+            None => Ok(vec![]),
+            Some(name) => Err(AskError::UnknownCa {
+                name,
+                known: vec![lab()],
+            }),
+        };
+        ready(answer).boxed()
+    }
+
+    fn account(&self, ca: Option<CaName>, task: AccountTask) -> BoxFuture<'_, Result<AccountInfo, AskError>> {
+        let answer = match (ca, task) {
+            (None, _) => Err(AskError::WhichCa(vec![lab(), "other".parse().expect("a name")])),
+            (_, AccountTask::Rollover) => Err(AskError::Ca("CA `lab`: it is not to be".into())),
+            (Some(ca), task) => Ok(AccountInfo {
+                ca,
+                url: "https://ca.example/acct/1".parse().expect("an address"),
+                status: match &task {
+                    // the test that a key arrives, and not what a daemon would say
+                    AccountTask::Import(key) => key.expose().to_owned(),
+                    task => format!("{task:?}"),
+                },
+                key_algorithm: None,
+                thumbprint: String::new(),
+                key_age_days: None,
+                rollover_at: None,
+                contacts: vec![],
+                terms: None,
+            }),
+        };
+        ready(answer).boxed()
+    }
+
     fn reload(&self) -> BoxFuture<'_, Result<Reloaded, ReloadError>> {
         ready(Err(ReloadError::Configuration(
             "a.yaml:3: no\na.yaml:9: no".into(),
         )))
         .boxed()
     }
+}
+
+fn lab() -> CaName {
+    "lab".parse().expect("a name")
 }
 
 fn prepared(name: DnsName, task: Task) -> NamePrepared {
@@ -283,6 +348,74 @@ async fn a_renewal_without_waiting_is_accepted_at_once() {
         internal()
     );
     assert_eq!(running.daemon.renewals.load(Ordering::Relaxed), 1);
+}
+
+#[tokio::test]
+async fn questions_reach_the_daemon_with_all_that_they_say() {
+    let running = Running::start();
+    let client = running.client();
+    let explanation = client.why(&internal()).await.expect("an explanation");
+    assert_eq!(explanation.sentences, ["it is so"]);
+    let until: Timestamp = "2027-01-31T12:00:00.5Z".parse().expect("a time");
+    assert_eq!(client.plan(Some(until)).await.expect("a plan").until, Some(until));
+    assert_eq!(client.plan(None).await.expect("a plan").until, None);
+    assert_eq!(client.cas(None).await.expect("a list"), []);
+    for (task, seen) in [
+        (AccountTask::Show, "Show"),
+        (AccountTask::Update, "Update"),
+        (AccountTask::Register, "Register"),
+        (AccountTask::Deactivate, "Deactivate"),
+        (
+            AccountTask::Import(Secret::new("a key & more\n".into())),
+            "a key & more\n",
+        ),
+    ] {
+        let account = client.account(Some(&lab()), &task).await.expect("an account");
+        assert_eq!((account.ca, account.status.as_str()), (lab(), seen));
+    }
+}
+
+#[tokio::test]
+async fn questions_without_an_answer_say_why() {
+    let running = Running::start();
+    let client = running.client();
+    let fault = |error: ClientError| match error {
+        ClientError::Fault(fault) => (fault.code, fault.text),
+        error => panic!("{error}"),
+    };
+    let unknown = "nobody".parse().expect("a name");
+    let (code, text) = fault(client.why(&unknown).await.expect_err("a fault"));
+    assert_eq!(code, FaultCode::UnknownCertificate);
+    assert!(text.contains("`nobody`"), "{text}");
+    let (code, text) = fault(
+        client
+            .cas(Some(&"le".parse().expect("a name")))
+            .await
+            .expect_err("a fault"),
+    );
+    assert_eq!(code, FaultCode::UnknownCa);
+    assert_eq!(text, "there is no CA `le`; there are `lab`");
+    let (code, text) = fault(
+        client
+            .account(None, &AccountTask::Show)
+            .await
+            .expect_err("a fault"),
+    );
+    assert_eq!(code, FaultCode::UnknownCa);
+    assert_eq!(text, "there are several CAs; name one of `lab`, `other`");
+    let (code, text) = fault(
+        client
+            .account(Some(&lab()), &AccountTask::Rollover)
+            .await
+            .expect_err("a fault"),
+    );
+    assert_eq!(
+        (code, text.as_str()),
+        (FaultCode::Ca, "CA `lab`: it is not to be")
+    );
+    let long = AccountTask::Import(Secret::new("x".repeat(1 << 20)));
+    let (code, _) = fault(client.account(Some(&lab()), &long).await.expect_err("a fault"));
+    assert_eq!(code, FaultCode::Malformed);
 }
 
 #[tokio::test]

@@ -169,7 +169,7 @@ impl Authority {
     }
 
     /// When the account's key is old enough for another.
-    pub(super) async fn rollover_due(&self) -> Result<Option<Timestamp>, StoreError> {
+    pub async fn rollover_due(&self) -> Result<Option<Timestamp>, StoreError> {
         let Some(age) = self.options().rollover else {
             return Ok(None);
         };

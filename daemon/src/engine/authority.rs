@@ -280,8 +280,16 @@ impl Authority {
         self.client.get_or_try_init(|| async { self.open() }).await
     }
 
+    /// What the CA offers.
+    ///
+    /// # Errors
+    /// When it cannot be asked.
+    pub async fn directory(&self) -> Result<Arc<acme::Directory>, AuthorityError> {
+        Ok(self.client().await?.directory().await?)
+    }
+
     /// The account's address, if it is known without asking.
-    pub(super) async fn known_account(&self) -> Option<AccountUrl> {
+    pub async fn known_account(&self) -> Option<AccountUrl> {
         match self.known().await {
             Ok(known) => known.map(|known| known.url),
             Err(error) => {

@@ -21,6 +21,7 @@ mod progress;
 mod queue;
 mod renewal_info;
 mod revoke;
+mod standing;
 mod trust_root;
 mod world;
 

@@ -33,7 +33,7 @@ impl World {
 
 impl Certificate {
     /// The part of it whose change may ask for a new certificate.
-    pub(super) fn wanted(&self) -> Wanted {
+    pub fn wanted(&self) -> Wanted {
         let (key_type, request) = match &self.key {
             KeySource::Generate(kind) => (Some(*kind), None),
             KeySource::Request(path) => (None, Some(path.clone())),

@@ -75,7 +75,7 @@ pub struct AccountInfo {
     /// What the CA says of it: `valid`, `deactivated`, `revoked` (RFC 8555 7.1.6).
     pub status: String,
     /// Kind of its key.
-    pub key_algorithm: Algorithm,
+    pub key_algorithm: Option<Algorithm>,
     /// SHA-256 of its key (RFC 7638).
     pub thumbprint: String,
     /// How old its key is; `None` for one that came from elsewhere.
