@@ -15,6 +15,9 @@ use crate::{
 /// Until a rollover that failed is tried again: nothing depends on it today.
 const ROLLOVER_RETRY: SignedDuration = SignedDuration::from_hours(24);
 
+/// Until a moment between orders is waited for again.
+const BUSY_RETRY: SignedDuration = SignedDuration::from_mins(10);
+
 /// What is to be done with an account.
 #[derive(Clone, Debug)]
 pub enum AccountTask {
@@ -49,6 +52,13 @@ impl Authority {
     /// # Errors
     /// [`AuthorityError`].
     pub async fn perform(&self, task: AccountTask) -> Result<AccountState, AuthorityError> {
+        let _alone = match &task {
+            AccountTask::Show | AccountTask::Update => None,
+            AccountTask::Rollover
+            | AccountTask::Deactivate
+            | AccountTask::Import(_)
+            | AccountTask::Register => Some(self.between_orders().await?),
+        };
         let mut slot = self.slot().await;
         let account = match task {
             AccountTask::Show => self.account_in(&mut slot).await?,
@@ -191,6 +201,7 @@ pub(super) async fn roll_over(engine: &Engine, authority: &Authority) -> Result<
         Some(due) if due > now => Some(due),
         Some(_) => match authority.perform(AccountTask::Rollover).await {
             Ok(_) => authority.rollover_due().await?,
+            Err(AuthorityError::Busy { .. }) => now.checked_add(BUSY_RETRY).ok(),
             Err(error) => {
                 warn!(%ca, %error, "account keeps its old key for now");
                 now.checked_add(ROLLOVER_RETRY).ok()

@@ -1,7 +1,7 @@
-use std::{path::PathBuf, sync::Arc};
+use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use tokio::{
-    sync::{Mutex, MutexGuard, OnceCell},
+    sync::{Mutex, MutexGuard, OnceCell, RwLock, RwLockReadGuard, RwLockWriteGuard},
     task::spawn_blocking,
 };
 use tracing::{info, warn};
@@ -27,7 +27,13 @@ pub struct Authority {
     clock: Arc<dyn Clock>,
     client: OnceCell<Client>,
     account: Mutex<Option<acme::Account>>,
+    /// Orders hold it for reading: key authorizations depend on the account's key (RFC 8555 8.1), so it changes only
+    /// between orders.
+    orders: RwLock<()>,
 }
+
+/// Longest wait for orders that are under way; meanwhile no other begins.
+const ORDERS_END: Duration = Duration::from_secs(60);
 
 /// Why there is no account to work with.
 #[derive(Debug, thiserror::Error)]
@@ -61,6 +67,14 @@ pub enum AuthorityError {
         /// The account.
         account: AccountUrl,
     },
+    /// Its key cannot change now.
+    #[error(
+        "orders at CA `{ca}` are under way, and would be lost with another account key: try again in a few minutes"
+    )]
+    Busy {
+        /// Which CA.
+        ca: CaName,
+    },
     /// There never was one.
     #[error("there is no account at CA `{ca}`")]
     None {
@@ -89,7 +103,7 @@ impl AuthorityError {
                 not_before: None,
                 text: self.to_string(),
             },
-            AuthorityError::Store(_) => Fault {
+            AuthorityError::Store(_) | AuthorityError::Busy { .. } => Fault {
                 class: FaultClass::Transient,
                 not_before: None,
                 text: self.to_string(),
@@ -113,6 +127,7 @@ impl Authority {
             clock,
             client: OnceCell::new(),
             account: Mutex::default(),
+            orders: RwLock::default(),
         }
     }
 
@@ -139,6 +154,22 @@ impl Authority {
             });
         }
         self.account().await
+    }
+
+    /// The account keeps its key while this is held.
+    pub(super) async fn ordering(&self) -> RwLockReadGuard<'_, ()> {
+        self.orders.read().await
+    }
+
+    /// No order is under way while this is held.
+    ///
+    /// # Errors
+    /// [`AuthorityError::Busy`] when orders do not end for a while.
+    pub(super) async fn between_orders(&self) -> Result<RwLockWriteGuard<'_, ()>, AuthorityError> {
+        let waited = tokio::time::timeout(ORDERS_END, self.orders.write()).await;
+        waited.map_err(|_| AuthorityError::Busy {
+            ca: self.options.acme.name.clone(),
+        })
     }
 
     /// Nobody gets the account while this is held.

@@ -117,6 +117,7 @@ pub(super) async fn run(
             .fail(transition.state, transition.records, failure.into())
             .await;
     };
+    let _ordering = authority.ordering().await;
     let performer = Performer {
         world,
         certificate,

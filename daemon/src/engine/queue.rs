@@ -78,9 +78,6 @@ struct Work {
     tickets: HashMap<Id, Ticket>,
     running: HashSet<JobKey>,
     ordering: HashSet<NameSet>,
-    /// CAs whose account is about to get another key, or gets it: key authorizations depend on it (RFC 8555 8.1),
-    /// so no order is worked meanwhile.
-    rolling: HashSet<CaName>,
     cooling: HashMap<JobKey, Instant>,
     /// Since then an issuance may have ended, and its key may be in freed places of the store.
     deleted_since: Option<Instant>,
@@ -302,7 +299,6 @@ impl Engine {
         let concurrency = self.options.read().concurrency;
         let mut free = BTreeMap::new();
         for (kind, limit) in [
-            // before the orders that it keeps from beginning
             (JobKind::Rollover, SIDE_WORK),
             (JobKind::CleanUp, SIDE_WORK),
             (JobKind::Revoke, SIDE_WORK),
@@ -402,11 +398,6 @@ impl Engine {
                 let Some(authority) = authority.cloned() else {
                     return false;
                 };
-                let ca = authority.options().acme.name.clone();
-                work.rolling.insert(ca.clone());
-                if work.ordering.iter().any(|(busy, _)| *busy == ca) {
-                    return false;
-                }
                 work.tasks.spawn(
                     async move {
                         account::roll_over(&engine, &authority)
@@ -451,8 +442,7 @@ impl Engine {
                         .iter()
                         .map(|ca| (ca.clone(), certificate.identifiers.clone()))
                         .collect();
-                    let waits = |set: &NameSet| work.ordering.contains(set) || work.rolling.contains(&set.0);
-                    if sets.iter().any(waits) {
+                    if sets.iter().any(|set| work.ordering.contains(set)) {
                         return false;
                     }
                     work.ordering.extend(sets.iter().cloned());
@@ -511,7 +501,6 @@ impl Work {
             tickets: HashMap::new(),
             running: HashSet::new(),
             ordering: HashSet::new(),
-            rolling: HashSet::new(),
             cooling: HashMap::new(),
             // the daemon before this one may have been killed first
             deleted_since: Some(Instant::now()),
@@ -532,9 +521,6 @@ impl Work {
         }
         for key in keys {
             self.running.remove(&key);
-            if let (JobKind::Rollover, Ok(ca)) = (key.0, key.1.parse()) {
-                self.rolling.remove::<CaName>(&ca);
-            }
             if key.0 == JobKind::Issue {
                 self.deleted_since.get_or_insert_with(Instant::now);
             }
