@@ -1,4 +1,4 @@
-use std::{path::PathBuf, time::Duration};
+use std::{num::NonZeroU32, path::PathBuf, time::Duration};
 
 use openssl::x509::X509;
 use url::{Host, Url};
@@ -24,6 +24,8 @@ use crate::{
     types::{CaName, IdError},
 };
 
+/// What Let's Encrypt takes of renewal information, its most generous endpoint.
+const MAX_REQUEST_RATE: u32 = 1_000;
 /// A rollover is a change of the account at the CA: at most once a day.
 const SHORTEST_ROLLOVER: Duration = Duration::from_secs(24 * 3600);
 
@@ -40,6 +42,8 @@ enum CaProblem {
         text: String,
         near: Option<&'static str>,
     },
+    #[error("{0} requests in a second are out of range")]
+    RequestRate(u64),
     #[error("a key that is rolled over more often than daily is never at rest")]
     Rollover,
     #[error("`{text}` is not an address: {error}")]
@@ -82,6 +86,10 @@ impl Problem for CaProblem {
                 let known = acme::Algorithm::ALL.map(|one| format!("`{one}`"));
                 Some(format!("write one of {}", known.join(", ")))
             }
+            CaProblem::RequestRate(_) => Some(format!(
+                "write 1 to {MAX_REQUEST_RATE}, or leave it out for {}",
+                acme::DEFAULT_REQUEST_RATE
+            )),
             CaProblem::Rollover => Some("write `1d` or more, such as `365d`".into()),
             CaProblem::Address { .. } | CaProblem::Extra => {
                 Some(format!("write it in full, as in `{LETS_ENCRYPT}`"))
@@ -263,7 +271,7 @@ impl Builder<'_> {
             request_timeout: raw
                 .request_timeout
                 .map_or(acme::DEFAULT_REQUEST_TIMEOUT, |raw::Duration(time)| time),
-            request_rate: acme::DEFAULT_REQUEST_RATE,
+            request_rate: self.request_rate(location, raw.request_rate),
         };
         let options = AuthorityOptions {
             acme,
@@ -279,6 +287,19 @@ impl Builder<'_> {
             profile,
             wildcards: preset.is_none_or(|preset| preset.wildcards),
         })
+    }
+
+    fn request_rate(&mut self, at: &Location, number: Option<u64>) -> NonZeroU32 {
+        let Some(number) = number else {
+            return acme::DEFAULT_REQUEST_RATE;
+        };
+        let rate = u32::try_from(number).ok().and_then(NonZeroU32::new);
+        rate.filter(|rate| rate.get() <= MAX_REQUEST_RATE)
+            .unwrap_or_else(|| {
+                self.findings
+                    .value(&at.key("request-rate"), &CaProblem::RequestRate(number));
+                acme::DEFAULT_REQUEST_RATE
+            })
     }
 
     fn account_key(&mut self, at: &Location, text: &str) -> Option<acme::Algorithm> {

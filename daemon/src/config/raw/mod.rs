@@ -203,6 +203,8 @@ pub(super) struct Ca {
     pub contacts: Vec<Text>,
     pub ca_file: Option<Text>,
     pub request_timeout: Option<Duration>,
+    /// Requests per second.
+    pub request_rate: Option<u64>,
     pub account_key: Option<Text>,
     pub account_key_rollover: Option<Duration>,
     /// Any keys: one of them may be the secret itself.

@@ -41,6 +41,7 @@ fn the_names_of_a_request_are_those_of_its_certificate() {
     let config = load(&path).unwrap_or_else(|faults| panic!("{faults}"));
     for certificate in &config.certificates {
         assert_eq!(certificate.key, KeySource::Request(site.path("a.csr")));
+        assert!(!certificate.output.with_key);
         let names: Vec<_> = certificate.identifiers.iter().map(ToString::to_string).collect();
         assert_eq!(names, ["a.test", "*.a.test"]);
     }
