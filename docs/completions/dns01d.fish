@@ -32,6 +32,11 @@ complete -c dns01d -n "__fish_dns01d_needs_command" -f -a "run" -d 'Run the daem
 complete -c dns01d -n "__fish_dns01d_needs_command" -f -a "check" -d 'Check the configuration and the machine; change nothing'
 complete -c dns01d -n "__fish_dns01d_needs_command" -f -a "status" -d 'Show every certificate, its state and what is next'
 complete -c dns01d -n "__fish_dns01d_needs_command" -f -a "renew" -d 'Renew a certificate now, whatever its plan and its back-off say'
+complete -c dns01d -n "__fish_dns01d_needs_command" -f -a "why" -d 'Say why a certificate stands as it does, and what comes next'
+complete -c dns01d -n "__fish_dns01d_needs_command" -f -a "next" -d 'Show what is next for each certificate, and why then'
+complete -c dns01d -n "__fish_dns01d_needs_command" -f -a "plan" -d 'Show all that will happen until a moment, if nothing else does'
+complete -c dns01d -n "__fish_dns01d_needs_command" -f -a "ca" -d 'Show what a CA offers and allows, and what is left of that'
+complete -c dns01d -n "__fish_dns01d_needs_command" -f -a "account" -d 'Look at and change the account at a CA'
 complete -c dns01d -n "__fish_dns01d_needs_command" -f -a "reload" -d 'Read the configuration again'
 complete -c dns01d -n "__fish_dns01d_needs_command" -f -a "provider" -d 'See which providers there are and what they take, and prepare them'
 complete -c dns01d -n "__fish_dns01d_using_subcommand run" -s c -l config -d 'The configuration file' -r -F
@@ -50,6 +55,58 @@ complete -c dns01d -n "__fish_dns01d_using_subcommand renew" -l socket -d 'The c
 complete -c dns01d -n "__fish_dns01d_using_subcommand renew" -l wait -d 'Show each step as it happens, and end when it is deployed or has failed'
 complete -c dns01d -n "__fish_dns01d_using_subcommand renew" -l json -d 'Print one JSON object per step'
 complete -c dns01d -n "__fish_dns01d_using_subcommand renew" -s h -l help -d 'Print help'
+complete -c dns01d -n "__fish_dns01d_using_subcommand why" -s c -l config -d 'The configuration file' -r -F
+complete -c dns01d -n "__fish_dns01d_using_subcommand why" -l socket -d 'The control socket, instead of the one in the configuration' -r -F
+complete -c dns01d -n "__fish_dns01d_using_subcommand why" -l json -d 'Print one JSON object'
+complete -c dns01d -n "__fish_dns01d_using_subcommand why" -s h -l help -d 'Print help'
+complete -c dns01d -n "__fish_dns01d_using_subcommand next" -s c -l config -d 'The configuration file' -r -F
+complete -c dns01d -n "__fish_dns01d_using_subcommand next" -l socket -d 'The control socket, instead of the one in the configuration' -r -F
+complete -c dns01d -n "__fish_dns01d_using_subcommand next" -l json -d 'Print one JSON object'
+complete -c dns01d -n "__fish_dns01d_using_subcommand next" -s h -l help -d 'Print help'
+complete -c dns01d -n "__fish_dns01d_using_subcommand plan" -l at -d 'A day (2027-01-31), a moment (2027-01-31T12:00:00Z) or a time from now (+30d)' -r
+complete -c dns01d -n "__fish_dns01d_using_subcommand plan" -s c -l config -d 'The configuration file' -r -F
+complete -c dns01d -n "__fish_dns01d_using_subcommand plan" -l socket -d 'The control socket, instead of the one in the configuration' -r -F
+complete -c dns01d -n "__fish_dns01d_using_subcommand plan" -l json -d 'Print one JSON object'
+complete -c dns01d -n "__fish_dns01d_using_subcommand plan" -s h -l help -d 'Print help'
+complete -c dns01d -n "__fish_dns01d_using_subcommand ca" -s c -l config -d 'The configuration file' -r -F
+complete -c dns01d -n "__fish_dns01d_using_subcommand ca" -l socket -d 'The control socket, instead of the one in the configuration' -r -F
+complete -c dns01d -n "__fish_dns01d_using_subcommand ca" -l json -d 'Print one JSON list'
+complete -c dns01d -n "__fish_dns01d_using_subcommand ca" -s h -l help -d 'Print help'
+complete -c dns01d -n "__fish_dns01d_using_subcommand account; and not __fish_seen_subcommand_from show update rollover import register deactivate" -s c -l config -d 'The configuration file' -r -F
+complete -c dns01d -n "__fish_dns01d_using_subcommand account; and not __fish_seen_subcommand_from show update rollover import register deactivate" -l socket -d 'The control socket, instead of the one in the configuration' -r -F
+complete -c dns01d -n "__fish_dns01d_using_subcommand account; and not __fish_seen_subcommand_from show update rollover import register deactivate" -s h -l help -d 'Print help'
+complete -c dns01d -n "__fish_dns01d_using_subcommand account; and not __fish_seen_subcommand_from show update rollover import register deactivate" -f -a "show" -d 'Show it as the CA has it'
+complete -c dns01d -n "__fish_dns01d_using_subcommand account; and not __fish_seen_subcommand_from show update rollover import register deactivate" -f -a "update" -d 'Make its contacts and its agreement to the terms those of the configuration'
+complete -c dns01d -n "__fish_dns01d_using_subcommand account; and not __fish_seen_subcommand_from show update rollover import register deactivate" -f -a "rollover" -d 'Give it another key'
+complete -c dns01d -n "__fish_dns01d_using_subcommand account; and not __fish_seen_subcommand_from show update rollover import register deactivate" -f -a "import" -d 'Work with an account that another client made'
+complete -c dns01d -n "__fish_dns01d_using_subcommand account; and not __fish_seen_subcommand_from show update rollover import register deactivate" -f -a "register" -d 'Make a new account in place of one that the CA closed or lost'
+complete -c dns01d -n "__fish_dns01d_using_subcommand account; and not __fish_seen_subcommand_from show update rollover import register deactivate" -f -a "deactivate" -d 'Close it for good: nothing opens it again, and nothing is issued by it any more'
+complete -c dns01d -n "__fish_dns01d_using_subcommand account; and __fish_seen_subcommand_from show" -s c -l config -d 'The configuration file' -r -F
+complete -c dns01d -n "__fish_dns01d_using_subcommand account; and __fish_seen_subcommand_from show" -l socket -d 'The control socket, instead of the one in the configuration' -r -F
+complete -c dns01d -n "__fish_dns01d_using_subcommand account; and __fish_seen_subcommand_from show" -l json -d 'Print one JSON object'
+complete -c dns01d -n "__fish_dns01d_using_subcommand account; and __fish_seen_subcommand_from show" -s h -l help -d 'Print help'
+complete -c dns01d -n "__fish_dns01d_using_subcommand account; and __fish_seen_subcommand_from update" -s c -l config -d 'The configuration file' -r -F
+complete -c dns01d -n "__fish_dns01d_using_subcommand account; and __fish_seen_subcommand_from update" -l socket -d 'The control socket, instead of the one in the configuration' -r -F
+complete -c dns01d -n "__fish_dns01d_using_subcommand account; and __fish_seen_subcommand_from update" -l json -d 'Print one JSON object'
+complete -c dns01d -n "__fish_dns01d_using_subcommand account; and __fish_seen_subcommand_from update" -s h -l help -d 'Print help'
+complete -c dns01d -n "__fish_dns01d_using_subcommand account; and __fish_seen_subcommand_from rollover" -s c -l config -d 'The configuration file' -r -F
+complete -c dns01d -n "__fish_dns01d_using_subcommand account; and __fish_seen_subcommand_from rollover" -l socket -d 'The control socket, instead of the one in the configuration' -r -F
+complete -c dns01d -n "__fish_dns01d_using_subcommand account; and __fish_seen_subcommand_from rollover" -l json -d 'Print one JSON object'
+complete -c dns01d -n "__fish_dns01d_using_subcommand account; and __fish_seen_subcommand_from rollover" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c dns01d -n "__fish_dns01d_using_subcommand account; and __fish_seen_subcommand_from import" -s c -l config -d 'The configuration file' -r -F
+complete -c dns01d -n "__fish_dns01d_using_subcommand account; and __fish_seen_subcommand_from import" -l socket -d 'The control socket, instead of the one in the configuration' -r -F
+complete -c dns01d -n "__fish_dns01d_using_subcommand account; and __fish_seen_subcommand_from import" -l json -d 'Print one JSON object'
+complete -c dns01d -n "__fish_dns01d_using_subcommand account; and __fish_seen_subcommand_from import" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c dns01d -n "__fish_dns01d_using_subcommand account; and __fish_seen_subcommand_from register" -s c -l config -d 'The configuration file' -r -F
+complete -c dns01d -n "__fish_dns01d_using_subcommand account; and __fish_seen_subcommand_from register" -l socket -d 'The control socket, instead of the one in the configuration' -r -F
+complete -c dns01d -n "__fish_dns01d_using_subcommand account; and __fish_seen_subcommand_from register" -l json -d 'Print one JSON object'
+complete -c dns01d -n "__fish_dns01d_using_subcommand account; and __fish_seen_subcommand_from register" -l yes -d 'Leave the old account for good'
+complete -c dns01d -n "__fish_dns01d_using_subcommand account; and __fish_seen_subcommand_from register" -s h -l help -d 'Print help'
+complete -c dns01d -n "__fish_dns01d_using_subcommand account; and __fish_seen_subcommand_from deactivate" -s c -l config -d 'The configuration file' -r -F
+complete -c dns01d -n "__fish_dns01d_using_subcommand account; and __fish_seen_subcommand_from deactivate" -l socket -d 'The control socket, instead of the one in the configuration' -r -F
+complete -c dns01d -n "__fish_dns01d_using_subcommand account; and __fish_seen_subcommand_from deactivate" -l json -d 'Print one JSON object'
+complete -c dns01d -n "__fish_dns01d_using_subcommand account; and __fish_seen_subcommand_from deactivate" -l yes -d 'Close it for good'
+complete -c dns01d -n "__fish_dns01d_using_subcommand account; and __fish_seen_subcommand_from deactivate" -s h -l help -d 'Print help'
 complete -c dns01d -n "__fish_dns01d_using_subcommand reload" -s c -l config -d 'The configuration file' -r -F
 complete -c dns01d -n "__fish_dns01d_using_subcommand reload" -l socket -d 'The control socket, instead of the one in the configuration' -r -F
 complete -c dns01d -n "__fish_dns01d_using_subcommand reload" -s h -l help -d 'Print help'
