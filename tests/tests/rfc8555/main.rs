@@ -8,6 +8,7 @@
 
 mod accounts;
 mod orders;
+mod persistent;
 #[path = "../daemon/stage.rs"]
 #[allow(dead_code, reason = "shared with the daemon's own tests")]
 mod stage;

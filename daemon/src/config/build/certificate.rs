@@ -167,6 +167,13 @@ impl Builder<'_> {
                 None
             }
         };
+        let challenges = match raw.challenges {
+            Some(texts) => self.challenges(&location.key("challenges"), &texts),
+            None => Some(context.defaults.challenges.clone()),
+        };
+        // a standing record may be published by hand, once
+        let by_hand = challenges.as_deref() == Some(&[ChallengeMethod::DnsPersist01]);
+        let routes = (!by_hand).then_some(context.routes);
         let csr = location.key("csr");
         let request = raw.csr.as_ref().map(|file| self.request(&csr, file));
         let asked_for = request
@@ -174,7 +181,7 @@ impl Builder<'_> {
             .and_then(|request| request.as_ref()?.names.clone());
         let identifiers = match (&raw.names, &asked_for) {
             (Some(texts), _) => {
-                let given = self.identifiers(text, &location.key("names"), texts, context.routes);
+                let given = self.identifiers(text, &location.key("names"), texts, routes);
                 if let Some(asked_for) = &asked_for {
                     self.compare_names(location, &given, asked_for);
                 }
@@ -182,7 +189,7 @@ impl Builder<'_> {
             }
             (None, Some(asked_for)) => {
                 let texts: Vec<_> = asked_for.iter().map(|name| Text(name.to_string())).collect();
-                self.identifiers(text, &csr, &texts, context.routes)
+                self.identifiers(text, &csr, &texts, routes)
             }
             // a request that cannot be read is reported already
             (None, None) if request.as_ref().is_some_and(Option::is_none) => Vec::new(),
@@ -197,10 +204,6 @@ impl Builder<'_> {
             .and_then(|asked| self.profiles(&location.key("profile"), raw.profile, asked, context.cas));
         let asked = cas.as_deref().unwrap_or_default();
         self.wildcards(location, &identifiers, asked, context.cas);
-        let challenges = match raw.challenges {
-            Some(texts) => self.challenges(&location.key("challenges"), &texts),
-            None => Some(context.defaults.challenges.clone()),
-        };
         let chain = match raw.chain {
             Some(chain) => self.chain(&location.key("chain"), chain),
             None => Some(context.defaults.chain.clone()),

@@ -74,13 +74,13 @@ impl Builder<'_> {
         self.findings.conflict(&names, &csr, "the request", &problem);
     }
 
-    /// The names here, sorted.
+    /// The names here, sorted. With `routes`, a provider must serve each.
     pub(super) fn identifiers(
         &mut self,
         certificate: &str,
         at: &Location,
         texts: &[Text],
-        routes: &Routes,
+        routes: Option<&Routes>,
     ) -> Vec<Identifier> {
         if texts.is_empty() && !self.findings.is_shortened(at) {
             self.findings
@@ -106,8 +106,9 @@ impl Builder<'_> {
                     .conflict(&location, first, "first given here", &problem);
                 continue;
             }
-            let served = routes.serving(identifier.name()).is_some();
-            if !served && !routes.uncertain && !self.findings.incomplete {
+            let unserved =
+                routes.is_some_and(|routes| routes.serving(identifier.name()).is_none() && !routes.uncertain);
+            if unserved && !self.findings.incomplete {
                 let problem = NamesProblem::NoProvider(identifier.name().clone());
                 self.findings.value(&location, &problem);
             }

@@ -1,0 +1,108 @@
+//! dns-persist-01 (draft-ietf-acme-dns-persist): one record that stays.
+
+use std::time::Duration;
+
+use lab::{
+    ca::{CaKnobs, ChallengeType},
+    dns::Zone,
+};
+
+use super::stage::{Stage, ZONE, internal};
+
+async fn stage() -> Stage {
+    let mut stage = Stage::with(CaKnobs {
+        challenges: vec![ChallengeType::DnsPersist01],
+        ..CaKnobs::default()
+    })
+    .await;
+    let mut certificate = internal();
+    certificate.lines = vec!["challenges: [dns-persist-01]".into()];
+    stage.setup.certificates = vec![certificate];
+    stage
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_standing_record_is_published_once_and_renewals_touch_no_dns() {
+    let stage = stage().await;
+    let home = stage.home();
+    let daemon = home.start().await.unwrap();
+    daemon.until_deployed("internal").await;
+    let standing = stage.txt();
+    assert_eq!(
+        standing.len(),
+        1,
+        "the wildcard and its apex share it: {standing:?}"
+    );
+    assert!(
+        standing[0].contains("policy=wildcard") && standing[0].contains("accounturi="),
+        "{standing:?}"
+    );
+    let updates = stage.dns.updates().len();
+    assert_eq!(updates, 1);
+    for _ in 0..2 {
+        let renewed = home.command(&["renew", "internal", "--wait"]);
+        assert!(renewed.status.success(), "{renewed:?}");
+    }
+    assert_eq!(
+        stage.dns.updates().len(),
+        updates,
+        "no renewal needs the DNS provider"
+    );
+    assert_eq!(stage.ca.counts().certificates, 3);
+    // a restart takes nothing away
+    drop(daemon);
+    let daemon = home.start().await.unwrap();
+    daemon.until_deployed("internal").await;
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    assert_eq!(stage.txt(), standing);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_renewal_works_without_a_provider_and_the_record_goes_with_its_certificate() {
+    let mut stage = stage().await;
+    let home = stage.home();
+    let daemon = home.start().await.unwrap();
+    daemon.until_deployed("internal").await;
+    // the credential is taken away
+    std::fs::write(
+        home.path("tsig.secret"),
+        "d3Jvbmctc2VjcmV0LW9mLXRoaXJ0eS10d28tb2N0ZXRz",
+    )
+    .unwrap();
+    assert!(home.command(&["reload"]).status.success());
+    let renewed = home.command(&["renew", "internal", "--wait"]);
+    assert!(renewed.status.success(), "{renewed:?}");
+    assert_eq!(stage.txt().len(), 1);
+
+    stage.setup.certificates.clear();
+    home.configure(&stage.setup).unwrap();
+    assert!(home.command(&["reload"]).status.success());
+    stage.until_clean().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn without_a_provider_the_exact_record_is_printed_for_a_person() {
+    let stage = stage().await;
+    let home = stage.home();
+    let providers = std::fs::read_to_string(home.config()).unwrap();
+    // the provider serves another zone
+    let elsewhere = providers.replace("    options:\n", "    zones: [elsewhere.test]\n    options:\n");
+    std::fs::write(home.config(), elsewhere).unwrap();
+    let daemon = home.start().await.unwrap();
+    let failing = daemon
+        .until("internal", Duration::from_secs(20), |certificate| {
+            certificate["state"] == "failing"
+        })
+        .await;
+    let text = failing["last_error"]["text"].as_str().unwrap();
+    let (_, rest) = text.split_once("IN TXT \"").unwrap_or_else(|| panic!("{text}"));
+    let (value, _) = rest.split_once('"').unwrap();
+    assert!(text.contains(&format!("_validation-persist.{ZONE}.")), "{text}");
+    // the person does it
+    let zone = Zone::new(ZONE).unwrap();
+    let owner = format!("_validation-persist.{ZONE}");
+    stage.dns.put_zone(zone.with_txt(&owner, value).unwrap());
+    let renewed = home.command(&["renew", "internal", "--wait"]);
+    assert!(renewed.status.success(), "{renewed:?}");
+    assert_eq!(stage.txt().len(), 1, "what a person wrote stays");
+}
