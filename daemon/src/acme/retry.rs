@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use super::{Error, Fault, Operation, ProblemKind};
+use super::{Error, Fault, Operation, Problem, ProblemKind};
 use crate::types::{self, FaultClass};
 
 /// What a paused or exhausted limit without Retry-After asks for: Let's Encrypt's
@@ -141,6 +141,10 @@ impl From<&Error> for types::Fault {
             class,
             not_before,
             text: error.to_string(),
+            page: error
+                .problem()
+                .and_then(Problem::action_url)
+                .map(str::to_owned),
         }
     }
 }

@@ -72,7 +72,7 @@ pub(super) fn certificate(
             at: hold.until,
             text: hold.because.clone(),
         }),
-        paused_url: None,
+        paused_url: last_error.and_then(|error| error.page.clone()),
         revoked: None,
         next_attempt_at: last_error.and(row.and_then(|row| row.next_attempt)),
         attempts: row.map_or(0, |row| row.failures),

@@ -234,6 +234,7 @@ fn failure(class: FaultClass) -> LastError {
         class,
         state: "due".into(),
         text: "no".into(),
+        page: None,
     }
 }
 

@@ -135,11 +135,7 @@ impl ChallengeError {
             | ChallengeError::NotVisible(_)
             | ChallengeError::Store(_) => FaultClass::Transient,
         };
-        Fault {
-            class,
-            not_before: None,
-            text: self.to_string(),
-        }
+        Fault::new(class, self.to_string())
     }
 }
 

@@ -98,16 +98,8 @@ impl AuthorityError {
             | AuthorityError::Gone { .. }
             | AuthorityError::None { .. }
             | AuthorityError::Setup { .. }
-            | AuthorityError::ExternalAccount { .. } => Fault {
-                class: FaultClass::Operator,
-                not_before: None,
-                text: self.to_string(),
-            },
-            AuthorityError::Store(_) | AuthorityError::Busy { .. } => Fault {
-                class: FaultClass::Transient,
-                not_before: None,
-                text: self.to_string(),
-            },
+            | AuthorityError::ExternalAccount { .. } => Fault::new(FaultClass::Operator, self.to_string()),
+            AuthorityError::Store(_) | AuthorityError::Busy { .. } => Fault::new(FaultClass::Transient, self.to_string()),
         }
     }
 }

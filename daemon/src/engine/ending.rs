@@ -48,11 +48,7 @@ impl Worker<'_> {
             now
         } else if self.another_is_next(&troubles, now) {
             // it has not refused anything yet
-            let another = Fault {
-                class: FaultClass::Transient,
-                not_before: None,
-                text: String::new(),
-            };
+            let another = Fault::new(FaultClass::Transient, String::new());
             whole_second(next_attempt(now, &another, 1, Horizon::None, engine.random.u64()))
         } else {
             let horizon = self
@@ -85,6 +81,7 @@ impl Worker<'_> {
             class: fault.class,
             state: failed_in,
             text: text.clone(),
+            page: fault.page.clone(),
         };
         change.failure = Some((failures, Some(last)));
         change.next_attempt = Some(Some(next));
@@ -180,6 +177,7 @@ impl Worker<'_> {
                 class: fault.class,
                 state: state.as_str().to_owned(),
                 text: fault.text.clone(),
+                page: None,
             };
             change.failure = Some((self.row.failures, Some(last)));
         }

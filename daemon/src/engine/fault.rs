@@ -37,32 +37,20 @@ pub(super) fn of_order(error: &acme::Error) -> Failure {
 /// Something that only a person can change; the order lives.
 pub(super) fn operator(text: String) -> Failure {
     let class = FaultClass::Operator;
-    let fault = Fault {
-        class,
-        not_before: None,
-        text,
-    };
+    let fault = Fault::new(class, text);
     of(fault, Scope::Step, Origin::Here)
 }
 
 /// Something that may work by itself; the order lives.
 pub(super) fn transient(text: String) -> Failure {
     let class = FaultClass::Transient;
-    let fault = Fault {
-        class,
-        not_before: None,
-        text,
-    };
+    let fault = Fault::new(class, text);
     of(fault, Scope::Step, Origin::Here)
 }
 
 /// The CA said no; the order is dead.
 pub(super) fn refused(text: String) -> Failure {
     let class = FaultClass::Refused;
-    let fault = Fault {
-        class,
-        not_before: None,
-        text,
-    };
+    let fault = Fault::new(class, text);
     of(fault, Scope::Order, Origin::Ca)
 }

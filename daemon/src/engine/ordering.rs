@@ -140,10 +140,10 @@ impl Performer<'_> {
             .await
             .map_err(store)?;
         if let Permit::NotBefore { at, because } = permit {
+            let text = format!("the CA takes the order as a new one only, and {because}");
             return Err(fault::of_ca(Fault {
-                class: FaultClass::Limited,
                 not_before: Some(until(now, at)),
-                text: format!("the CA takes the order as a new one only, and {because}"),
+                ..Fault::new(FaultClass::Limited, text)
             }));
         }
         let mut change = Change::of(self.certificate.name.clone(), now);

@@ -11,7 +11,7 @@ use crate::{
     revocation::{self, Action, Event, RevocationReason, State},
     schedule::{Cause, Horizon, next_attempt},
     secret::Secret,
-    store::{NewRevocation, Revocation, StoreError},
+    store::{Change, Issued, NewRevocation, Revocation, StoreError},
     types::{CertificateName, Fault, FaultClass},
 };
 
@@ -105,7 +105,7 @@ impl Engine {
                 Some(_) => {}
             }
         }
-        let from = issued.and_then(|issued| issued.ca().cloned());
+        let from = issued.as_ref().and_then(|issued| issued.ca().cloned());
         let cas = match (from, &certificate) {
             (Some(ca), _) => vec![ca],
             (None, Some(certificate)) => certificate.cas.clone(),
@@ -133,8 +133,20 @@ impl Engine {
         let now = self.clock.now();
         let id = self.store.begin_revocation(new, now).await?;
         info!(cert = name.as_ref().map(CertificateName::as_str), serial, reason = %wish.reason, replace, "revocation begins");
-        if let (Some(name), true) = (&name, replace) {
-            self.store.ask(name.clone(), Cause::Revocation, now).await?;
+        match (&name, issued) {
+            (Some(name), _) if replace => self.store.ask(name.clone(), Cause::Revocation, now).await?,
+            // nobody wants it any more: it is not renewed before somebody says so
+            (Some(name), Some(issued)) => {
+                let mut change = Change::of(name.clone(), now);
+                change.issued = Some(Issued {
+                    revoked: true,
+                    ..issued
+                });
+                change.renewal_info = Some(None);
+                change.next_attempt = Some(None);
+                self.store.apply(change).await?;
+            }
+            _ => {}
         }
         self.wake();
         Ok((id, told_as(name.as_ref(), &serial)))
@@ -412,11 +424,7 @@ async fn by_key(
     chain: &Chain,
     reason: RevocationReason,
 ) -> Result<(), Fault> {
-    let operator = |text: String| Fault {
-        class: FaultClass::Operator,
-        not_before: None,
-        text,
-    };
+    let operator = |text: String| Fault::new(FaultClass::Operator, text);
     let key = own_key(key, chain).map_err(|error| operator(error.to_string()))?;
     let key = AccountKey::of_certificate(&key).map_err(|error| operator(error.to_string()))?;
     let client = authority.client().await.map_err(|error| error.fault())?;

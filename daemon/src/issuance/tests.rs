@@ -75,11 +75,7 @@ fn every_state() -> Vec<State> {
 
 fn failed(scope: Scope) -> Event {
     Event::Failed(Failure {
-        fault: Fault {
-            class: FaultClass::Transient,
-            not_before: None,
-            text: "x".into(),
-        },
+        fault: Fault::new(FaultClass::Transient, "x".into()),
         scope,
         origin: Origin::Here,
         refused: Vec::new(),

@@ -156,8 +156,7 @@ pub(super) fn fault(retry: Retry, text: String) -> Fault {
         Retry::Never => (FaultClass::Operator, None),
     };
     Fault {
-        class,
         not_before,
-        text,
+        ..Fault::new(class, text)
     }
 }

@@ -84,6 +84,7 @@ mod tests {
             class,
             not_before: not_before.map(Duration::from_secs),
             text: "x".into(),
+            page: None,
         }
     }
 

@@ -70,6 +70,9 @@ pub struct LastError {
     pub state: String,
     /// For the operator.
     pub text: String,
+    /// A page that a person has to go to.
+    #[serde(default)]
+    pub page: Option<String>,
 }
 
 /// Everything known of a certificate but its issuance under way.

@@ -39,4 +39,19 @@ pub struct Fault {
     pub not_before: Option<Duration>,
     /// For the operator: who, what, what next.
     pub text: String,
+    /// A page that a person has to go to before another try makes sense, at the CA.
+    #[serde(default)]
+    pub page: Option<String>,
+}
+
+impl Fault {
+    /// One without a moment and without a page.
+    pub fn new(class: FaultClass, text: String) -> Self {
+        Fault {
+            class,
+            not_before: None,
+            text,
+            page: None,
+        }
+    }
 }

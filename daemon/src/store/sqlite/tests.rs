@@ -474,6 +474,7 @@ async fn a_failure_and_its_moment_survive_a_restart() {
         class: FaultClass::Refused,
         state: "answered".into(),
         text: "no".into(),
+        page: None,
     };
     let mut change = Change::of(name("a"), at(1));
     change.failure = Some((3, Some(error.clone())));
