@@ -141,10 +141,7 @@ impl From<&Error> for types::Fault {
             class,
             not_before,
             text: error.to_string(),
-            page: error
-                .problem()
-                .and_then(Problem::action_url)
-                .map(str::to_owned),
+            page: error.problem().and_then(Problem::action_url).map(str::to_owned),
         }
     }
 }

@@ -3,7 +3,7 @@
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::{Authority, Certificate, Engine, World};
+use super::{Authority, Certificate, Engine, World, reserved::Reservation};
 use crate::{
     schedule::{
         ASKED_FOR, Cause, ChargedBy, Counter, Permit, Scope, breaker_allows_at, choose_ca, counters,
@@ -20,8 +20,11 @@ const URGENT_DIVISOR: i32 = 10;
 /// A hold that leaves this many times its length before the certificate's end is waited for; otherwise another CA is asked.
 const HOLDS_THAT_FIT: i32 = 4;
 
+/// Until it is known what became of orders that were first.
+const OTHERS: SignedDuration = SignedDuration::from_mins(1);
+
 /// Leave to ask a CA for an order.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub(super) struct Pass {
     /// Which one.
     pub(super) ca: CaName,
@@ -31,10 +34,12 @@ pub(super) struct Pass {
     pub(super) exempt: bool,
     /// What the order costs.
     pub(super) charges: Vec<Charge>,
+    /// Holds the order's place among others.
+    pub(super) _reservation: Reservation,
 }
 
 /// What is to be done about an order that is due.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub(super) enum Admission {
     /// Ask.
     Go(Pass),
@@ -115,33 +120,64 @@ async fn ask_one(
         counters_of(authority, certificate)
     };
     match permitted(engine, &counters, urgent, now).await? {
-        Permit::Now => Ok(Admission::Go(Pass {
+        Ok(reservation) => Ok(Admission::Go(Pass {
             ca: ca.clone(),
             replaces: replaces.and_then(|issued| issued.cert_id.clone()),
             exempt,
             charges: charges(&counters, ChargedBy::Order),
+            _reservation: reservation,
         })),
-        Permit::NotBefore { at, because } => Ok(Admission::Hold(Hold {
-            until: at,
-            because: format!("CA `{ca}`: {because}, and all of them are used"),
+        Err(hold) => Ok(Admission::Hold(Hold {
+            because: format!("CA `{ca}`: {}", hold.because),
+            ..hold
         })),
     }
 }
 
-/// Whether the counters, as they stand, let one more order through.
+/// Whether the counters, as they stand, let one more order through; if so its place is reserved.
 pub(super) async fn permitted(
     engine: &Engine,
     counters: &[Counter],
     urgent: bool,
     now: Timestamp,
-) -> Result<Permit, StoreError> {
+) -> Result<Result<Reservation, Hold>, StoreError> {
     if counters.is_empty() {
-        return Ok(Permit::Now);
+        return Ok(Ok(engine.reserved.take(&[])));
     }
+    // one at a time; and first what is under way, then what is charged: who goes from one to the other meanwhile is
+    // seen twice, never not at all
+    let _one = engine.admitting.lock().await;
+    let under_way = engine.reserved.of(counters);
     let keys = counters.iter().map(|counter| counter.key.clone()).collect();
-    let full_at = engine.store.budgets(keys).await?;
-    let standing: Vec<_> = counters.iter().cloned().zip(full_at).collect();
-    Ok(permit(&standing, urgent, now))
+    let charged = engine.store.budgets(keys).await?;
+    let full_at = counters
+        .iter()
+        .zip(&charged)
+        .zip(under_way)
+        .map(|((counter, full_at), count)| {
+            let more = |full_at, _| Some(counter.charged(full_at, now));
+            (counter.clone(), (0..count).fold(*full_at, more))
+        });
+    let used_up = |permit| match permit {
+        Permit::Now => None,
+        Permit::NotBefore { at, because } => Some(Hold {
+            until: at,
+            because: format!("{because}, and all of them are used"),
+        }),
+    };
+    let standing: Vec<_> = counters.iter().cloned().zip(charged.iter().copied()).collect();
+    if let Some(hold) = used_up(permit(&standing, urgent, now)) {
+        return Ok(Err(hold));
+    }
+    let with_others: Vec<_> = full_at.collect();
+    match used_up(permit(&with_others, urgent, now)) {
+        None => Ok(Ok(engine.reserved.take(counters))),
+        // they may fail, and leave something
+        Some(hold) => Ok(Err(Hold {
+            until: now.checked_add(OTHERS).unwrap_or(Timestamp::MAX),
+            because: format!("{} by orders that are under way", hold.because),
+        })),
+    }
 }
 
 /// All that the CA counts of an order for this certificate.

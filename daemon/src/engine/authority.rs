@@ -99,7 +99,9 @@ impl AuthorityError {
             | AuthorityError::None { .. }
             | AuthorityError::Setup { .. }
             | AuthorityError::ExternalAccount { .. } => Fault::new(FaultClass::Operator, self.to_string()),
-            AuthorityError::Store(_) | AuthorityError::Busy { .. } => Fault::new(FaultClass::Transient, self.to_string()),
+            AuthorityError::Store(_) | AuthorityError::Busy { .. } => {
+                Fault::new(FaultClass::Transient, self.to_string())
+            }
         }
     }
 }
@@ -327,7 +329,7 @@ impl Authority {
         &self,
         authorizations: &[AuthorizationUrl],
     ) -> Result<usize, AuthorityError> {
-        let account = self.account().await?;
+        let account = self.existing_account().await?;
         let mut count = 0;
         for url in authorizations {
             let authorization = account.authorization(url).await?.value;

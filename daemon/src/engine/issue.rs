@@ -5,7 +5,7 @@ use tracing::{error, info};
 
 use super::{
     Certificate, Engine, Outcome, Progress, Stage, World,
-    admission::{self, Admission, Pass},
+    admission::{self, Admission},
     fault,
     perform::{Performed, Performer},
 };
@@ -106,7 +106,7 @@ pub(super) async fn run(
             Admission::Hold(hold) => return worker.hold(hold, transition.records).await,
             Admission::Go(leave) => {
                 worker.ca = leave.ca.clone();
-                worker.pay(&leave).await?;
+                worker.is_held_no_more().await?;
                 pass = Some(leave);
             }
         }
@@ -118,6 +118,15 @@ pub(super) async fn run(
             .await;
     };
     let _ordering = authority.ordering().await;
+    // an order of before counts when its certificate is asked for, as one that was let through now does
+    let _reserved = match (&pass, transition.state.order()) {
+        (None, Some(order)) if !order.exempt => Some(
+            engine
+                .reserved
+                .take(&admission::counters_of(authority, certificate)),
+        ),
+        _ => None,
+    };
     let performer = Performer {
         world,
         certificate,
@@ -232,7 +241,7 @@ impl Worker<'_> {
             info!(cert = %name, "the configuration changed: the order under way is given up");
             return self.abandon(issuance.ca.as_ref(), &issuance.state).await;
         };
-        if !is_past_the_csr(&issuance.state) && self.is_given_up_on(&ca) {
+        if self.is_given_up_on(&ca, &issuance.state) {
             let text = format!("CA `{ca}` keeps failing: another one is asked");
             self.say.step(Stage::Begin, text);
             return self.abandon(Some(&ca), &issuance.state).await;
@@ -246,10 +255,15 @@ impl Worker<'_> {
         Ok(issuance::resume(issuance.state, self.engine.clock.now()))
     }
 
-    /// The CA is not the one that would be asked now.
-    fn is_given_up_on(&self, ca: &CaName) -> bool {
+    /// The CA is not the one that would be asked now. From the CSR on the certificate may exist, so much more has to
+    /// go wrong then.
+    fn is_given_up_on(&self, ca: &CaName, state: &State) -> bool {
         let now = self.engine.clock.now();
         let urgent = admission::is_urgent(Some(&self.row), now);
+        let failures = self.row.troubles.get(ca).map_or(0, |trouble| trouble.failures);
+        if is_past_the_csr(state) && !urgent && failures < PATIENCE_AFTER_CSR {
+            return false;
+        }
         let chosen = choose_ca(&self.certificate.cas, &self.row.troubles, urgent, now);
         chosen.is_some_and(|chosen| chosen != ca)
     }
@@ -269,13 +283,11 @@ impl Worker<'_> {
         Ok(issuance::resume(State::Due, self.engine.clock.now()))
     }
 
-    /// What the order costs is durable before it is asked for.
-    async fn pay(&mut self, pass: &Pass) -> Result<(), StoreError> {
-        if pass.charges.is_empty() && self.row.hold.is_none() {
+    async fn is_held_no_more(&mut self) -> Result<(), StoreError> {
+        if self.row.hold.is_none() {
             return Ok(());
         }
         let mut change = Change::of(self.certificate.name.clone(), self.engine.clock.now());
-        change.charges.clone_from(&pass.charges);
         change.hold = Some(None);
         self.records = self.engine.store.apply(change).await?;
         Ok(())
@@ -365,6 +377,8 @@ async fn give_back(authority: &super::Authority, order: &Order, certificate: &Ce
     }
 }
 
+/// Failures after which even an order whose CSR was sent is given up for another CA.
+const PATIENCE_AFTER_CSR: u32 = 10;
 /// Longest time for giving authorizations back.
 const GIVING_BACK: std::time::Duration = std::time::Duration::from_secs(10);
 

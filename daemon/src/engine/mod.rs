@@ -20,6 +20,7 @@ mod persist;
 mod progress;
 mod queue;
 mod renewal_info;
+mod reserved;
 mod revoke;
 mod standing;
 mod trust_root;

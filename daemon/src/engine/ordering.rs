@@ -14,8 +14,8 @@ use crate::{
     acme::{self, Account, OrderStatus, ProblemKind},
     issuance::{Event, Failure, Order},
     pki::CertId,
-    schedule::{ChargedBy, Permit},
-    store::{Change, StoreError},
+    schedule::ChargedBy,
+    store::{Change, Charge, StoreError},
     types::{ChallengeMethod, Fault, FaultClass, OrderUrl},
 };
 
@@ -94,6 +94,7 @@ impl Performer<'_> {
             not_after,
             ..acme::NewOrder::from(self.certificate.identifiers.as_slice())
         };
+        self.pay(pass.charges.clone()).await?;
         let refused = match account.new_order(wish.clone()).await {
             Ok(placed) => return Ok((placed, replaces.clone())),
             Err(error) if replaces.is_some() && refuses_replacement(&error) => error,
@@ -136,20 +137,32 @@ impl Performer<'_> {
         let store = |error: StoreError| fault::transient(error.to_string());
         let counters = admission::counters_of(self.authority, self.certificate);
         let now = self.clock.now();
-        let permit = admission::permitted(engine, &counters, true, now)
+        let permitted = admission::permitted(engine, &counters, true, now)
             .await
             .map_err(store)?;
-        if let Permit::NotBefore { at, because } = permit {
-            let text = format!("the CA takes the order as a new one only, and {because}");
-            return Err(fault::of_ca(Fault {
-                not_before: Some(until(now, at)),
-                ..Fault::new(FaultClass::Limited, text)
-            }));
+        let _reservation = match permitted {
+            Ok(reservation) => reservation,
+            Err(hold) => {
+                let text = format!("the CA takes the order as a new one only, and {}", hold.because);
+                return Err(fault::of_ca(Fault {
+                    not_before: Some(until(now, hold.until)),
+                    ..Fault::new(FaultClass::Limited, text)
+                }));
+            }
+        };
+        self.pay(admission::charges(&counters, ChargedBy::Order)).await
+    }
+
+    /// What a request costs is durable before it is sent.
+    async fn pay(&self, charges: Vec<Charge>) -> Result<(), Failure> {
+        if charges.is_empty() {
+            return Ok(());
         }
-        let mut change = Change::of(self.certificate.name.clone(), now);
-        change.charges = admission::charges(&counters, ChargedBy::Order);
-        engine.store.apply(change).await.map_err(store)?;
-        Ok(())
+        let mut change = Change::of(self.certificate.name.clone(), self.clock.now());
+        change.charges = charges;
+        let kept = self.say.engine.store.apply(change).await;
+        kept.map(drop)
+            .map_err(|error| fault::transient(error.to_string()))
     }
 }
 

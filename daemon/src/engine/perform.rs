@@ -319,7 +319,10 @@ fn left(order: &Order, challenges: &[Challenge], now: Timestamp) -> Result<Durat
         .unwrap_or_else(|| default_end(now));
     match until(now, expires) {
         Duration::ZERO => Err(Failure {
-            fault: Fault::new(FaultClass::Transient, format!("order {} expired at {expires}; it is ordered anew", order.url)),
+            fault: Fault::new(
+                FaultClass::Transient,
+                format!("order {} expired at {expires}; it is ordered anew", order.url),
+            ),
             scope: Scope::Order,
             origin: Origin::Here,
             refused: Vec::new(),
@@ -366,7 +369,9 @@ fn open_challenge(
     });
     let Some((method, challenge)) = offered else {
         let list = |texts: Vec<String>| texts.join(", ");
-        return Err(fault::of_ca(Fault::new(FaultClass::Operator, format!(
+        return Err(fault::of_ca(Fault::new(
+            FaultClass::Operator,
+            format!(
                 "the CA offers no {} for {name}, only {}: change `challenges` of the certificate",
                 list(wanted.iter().map(ToString::to_string).collect()),
                 list(
@@ -376,7 +381,8 @@ fn open_challenge(
                         .map(|challenge| challenge.kind.to_string())
                         .collect()
                 ),
-            ))));
+            ),
+        )));
     };
     let proof = match method {
         ChallengeMethod::DnsPersist01 => persistent(account, challenge, name.name(), identifiers),

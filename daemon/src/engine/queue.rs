@@ -18,7 +18,8 @@ use tokio_util::sync::CancellationToken;
 use tracing::{Instrument as _, debug_span, error, warn};
 
 use super::{
-    Options, Progress, World, account, adopt, clean_up, deploy, issue, persist, renewal_info, revoke,
+    Options, Progress, World, account, adopt, clean_up, deploy, issue, persist, renewal_info,
+    reserved::Reserved, revoke,
 };
 use crate::{
     clock::Clock,
@@ -60,6 +61,9 @@ pub struct Engine {
     wake: Notify,
     progress: broadcast::Sender<Progress>,
     turns: AtomicU64,
+    pub(super) reserved: Reserved,
+    /// One order at a time asks whether it may be placed.
+    pub(super) admitting: tokio::sync::Mutex<()>,
 }
 
 type JobKey = (JobKind, String);
@@ -101,6 +105,8 @@ impl Engine {
             wake: Notify::new(),
             progress: broadcast::channel(PROGRESS).0,
             turns: AtomicU64::new(0),
+            reserved: Reserved::default(),
+            admitting: tokio::sync::Mutex::default(),
         }
     }
 
