@@ -10,7 +10,7 @@ use crate::{
     deployment::State,
     engine::Certificate,
     schedule::{Cause, LONG_LIFETIME, planned_interval},
-    store::CertificateRow,
+    store::{CertificateRow, Job, JobKind},
     types::{CaName, CertificateName, FaultClass},
 };
 
@@ -24,6 +24,7 @@ const MOST_LISTED: usize = 1_000;
 pub(super) fn plan(
     certificates: &BTreeMap<CertificateName, Certificate>,
     rows: &[CertificateRow],
+    jobs: &[Job],
     rollovers: &[(CaName, Timestamp)],
     now: Timestamp,
     end: Option<Timestamp>,
@@ -50,6 +51,7 @@ pub(super) fn plan(
                 because: "the account's key is as old then as `account-key-rollover` lets it get".into(),
             }),
     );
+    planned.extend(jobs.iter().filter(|job| due(&job.due)).filter_map(of_others));
     planned.sort_by(|one, other| {
         let key = |planned: &Planned| (planned.at, planned.subject.clone());
         key(one).cmp(&key(other))
@@ -61,6 +63,34 @@ pub(super) fn plan(
         planned,
         left_out: left_out as u64,
     }
+}
+
+/// Jobs that are no certificate's.
+fn of_others(job: &Job) -> Option<Planned> {
+    let (what, subject, because) = match job.kind {
+        JobKind::CleanUp => (
+            PlannedKind::CleanUp,
+            job.subject.clone(),
+            "challenge records that it published are to be removed",
+        ),
+        JobKind::Revoke => (
+            PlannedKind::Revoke,
+            format!("no. {}", job.subject),
+            "a revocation that was asked for goes on",
+        ),
+        JobKind::Standing => (
+            PlannedKind::Standing,
+            job.subject.clone(),
+            "its standing records are to be there as long as it is renewed by them",
+        ),
+        JobKind::Issue | JobKind::Deploy | JobKind::RenewalInfo | JobKind::Rollover => return None,
+    };
+    Some(Planned {
+        at: job.due,
+        what,
+        subject,
+        because: because.into(),
+    })
 }
 
 /// The next thing of each kind that is planned for a certificate.

@@ -7,26 +7,33 @@ use futures_util::{
 };
 use jiff::Timestamp;
 use parking_lot::Mutex;
-use tokio::sync::broadcast::{Receiver, error::RecvError};
+use tokio::sync::broadcast::Receiver;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
-use super::{authorities, explanation, forecast, preparation, status, wiring::Wiring};
+use super::{
+    authorities, explanation, forecast, preparation, status,
+    watching::{Watched, Watching},
+    wiring::Wiring,
+};
 use crate::{
     challenge::{ChallengeError, Task},
     clock::Clock,
     config::Config,
     control::{
         AskError, Handle, PrepareError, ReloadError, RenewError,
-        protocol::{AccountInfo, CaInfo, Explanation, Outcome, Plan, Prepared, Reloaded, Status, Step},
+        protocol::{AccountInfo, CaInfo, Explanation, Plan, Prepared, Reloaded, RevokeWish, Status, Step},
     },
-    engine::{self, AccountTask, Engine, Progress},
+    engine::{AccountTask, Engine, Progress, RevokeError},
     store::{Store, StoreError},
     types::{CaName, CertificateName, DnsName, InstanceName},
 };
 
 /// Of a certificate's past, enough to see how it came to be.
 const NOTES_SHOWN: usize = 5;
+
+/// Of the queue, for those of its jobs that are no certificate's.
+const JOBS_LOOKED_AT: usize = 10_000;
 
 /// The running daemon, as the control socket and signals see it.
 #[derive(Debug)]
@@ -109,6 +116,26 @@ impl Daemon {
     }
 }
 
+impl Daemon {
+    fn watch(
+        &self,
+        events: Receiver<Progress>,
+        certificate: CertificateName,
+        watched: Watched,
+    ) -> BoxStream<'static, Step> {
+        let watching = Watching {
+            events,
+            certificate,
+            watched,
+            store: self.store.clone(),
+            clock: self.clock.clone(),
+            since: self.clock.now(),
+            stop: self.stop.clone(),
+        };
+        stream::unfold(Some(watching), Watching::next).boxed()
+    }
+}
+
 impl Handle for Daemon {
     fn status(&self) -> BoxFuture<'_, Status> {
         async move {
@@ -118,6 +145,7 @@ impl Handle for Daemon {
                 warn!(%error, "status is shown without what the store knows");
                 Vec::new()
             });
+            let revocations = self.store.revocations().await.unwrap_or_default();
             let leftovers = self.store.leftovers().await.unwrap_or_default();
             let rows: BTreeMap<_, _> = rows.into_iter().map(|row| (row.name.clone(), row)).collect();
             let in_force = self.config.lock();
@@ -133,7 +161,10 @@ impl Handle for Daemon {
                     .map(|certificate| {
                         let ca = world.authorities.get(&certificate.cas[0]);
                         let staging = ca.is_some_and(|ca| ca.options().staging);
-                        status::certificate(certificate, staging, rows.get(&certificate.name), now)
+                        let row = rows.get(&certificate.name);
+                        let mut status = status::certificate(certificate, staging, row, now);
+                        status.revoked = status::revoked(status.serial.as_deref(), &revocations);
+                        status
                     })
                     .collect(),
                 providers: status::providers(&in_force.config),
@@ -162,15 +193,7 @@ impl Handle for Daemon {
                 Ok(Err(_)) => return Err(RenewError::UnknownCertificate(certificate)),
                 Err(error) => return Err(RenewError::Refused(error.to_string())),
             }
-            let watching = Watching {
-                events,
-                certificate,
-                store: self.store.clone(),
-                clock: self.clock.clone(),
-                since: self.clock.now(),
-                stop: self.stop.clone(),
-            };
-            Ok(stream::unfold(Some(watching), Watching::next).boxed())
+            Ok(self.watch(events, certificate, Watched::Renewal))
         }
         .boxed()
     }
@@ -199,19 +222,44 @@ impl Handle for Daemon {
             let failed = |error: StoreError| AskError::Failed(error.to_string());
             let world = self.engine.world();
             let rows = self.store.certificates().await.map_err(failed)?;
+            let jobs = self.store.jobs(until.unwrap_or(Timestamp::MAX), JOBS_LOOKED_AT);
+            let jobs = jobs.await.map_err(failed)?;
             let mut rollovers = Vec::new();
             for (ca, authority) in &world.authorities {
                 let due = authority.rollover_due().await.map_err(failed)?;
                 rollovers.extend(due.map(|due| (ca.clone(), due)));
             }
             let now = self.clock.now();
-            Ok(forecast::plan(&world.certificates, &rows, &rollovers, now, until))
+            Ok(forecast::plan(
+                &world.certificates,
+                &rows,
+                &jobs,
+                &rollovers,
+                now,
+                until,
+            ))
         }
         .boxed()
     }
 
     fn cas(&self, ca: Option<CaName>) -> BoxFuture<'_, Result<Vec<CaInfo>, AskError>> {
         async move { authorities::cas(&self.engine, ca.as_ref()).await }.boxed()
+    }
+
+    fn revoke(&self, wish: RevokeWish) -> BoxFuture<'_, Result<BoxStream<'static, Step>, AskError>> {
+        async move {
+            if self.stop.is_cancelled() {
+                return Err(AskError::Stopping);
+            }
+            // before it begins, so that no step is missed
+            let events = self.engine.watch();
+            match self.engine.revoke(wish.into()).await {
+                Ok((id, name)) => Ok(self.watch(events, name, Watched::Revocation(id))),
+                Err(RevokeError::Store(error)) => Err(AskError::Failed(error.to_string())),
+                Err(error) => Err(AskError::Refused(error.to_string())),
+            }
+        }
+        .boxed()
     }
 
     fn account(&self, ca: Option<CaName>, task: AccountTask) -> BoxFuture<'_, Result<AccountInfo, AskError>> {
@@ -253,81 +301,6 @@ impl Handle for Daemon {
 
     fn reload(&self) -> BoxFuture<'_, Result<Reloaded, ReloadError>> {
         self.apply().boxed()
-    }
-}
-
-/// Somebody who looks on at a renewal.
-struct Watching {
-    events: Receiver<Progress>,
-    certificate: CertificateName,
-    store: Arc<dyn Store>,
-    clock: Arc<dyn Clock>,
-    since: Timestamp,
-    stop: CancellationToken,
-}
-
-impl Watching {
-    async fn next(watching: Option<Watching>) -> Option<(Step, Option<Watching>)> {
-        let mut watching = watching?;
-        loop {
-            let event = tokio::select! {
-                () = watching.stop.cancelled() => return None,
-                event = watching.events.recv() => event,
-            };
-            match event {
-                Ok(progress) if progress.certificate == watching.certificate => {
-                    let done = match progress.outcome {
-                        None => None,
-                        Some(outcome) => Some(watching.outcome(outcome, &progress.text).await),
-                    };
-                    let ended = done.is_some();
-                    let text = match done {
-                        // the reason is in the outcome
-                        Some(Outcome::Failed { .. }) => "this try failed".to_owned(),
-                        Some(Outcome::Succeeded { .. } | Outcome::Revoked(_)) | None => progress.text,
-                    };
-                    let step = Step {
-                        at: progress.at,
-                        certificate: progress.certificate,
-                        step: progress.stage.as_str().to_owned(),
-                        text,
-                        done,
-                    };
-                    return Some((step, (!ended).then_some(watching)));
-                }
-                // others' events, or some lost to a slow reader: the last one comes all the same
-                Ok(_) | Err(RecvError::Lagged(_)) => {}
-                Err(RecvError::Closed) => return None,
-            }
-        }
-    }
-
-    async fn outcome(&self, outcome: engine::Outcome, text: &str) -> Outcome {
-        let row = self
-            .store
-            .certificate(self.certificate.clone())
-            .await
-            .ok()
-            .flatten();
-        let failed = |next_attempt_at| Outcome::Failed {
-            text: text.to_owned(),
-            next_attempt_at,
-        };
-        match (outcome, row) {
-            (engine::Outcome::Succeeded, Some(row)) => match row.issued {
-                Some(issued) => Outcome::Succeeded {
-                    serial: issued.serial,
-                    not_after: issued.not_after,
-                    took: self.clock.now().duration_since(self.since).unsigned_abs(),
-                },
-                None => failed(row.next_attempt),
-            },
-            (engine::Outcome::Succeeded, None) => failed(None),
-            (engine::Outcome::Failed, Some(row)) if row.last_error.is_none() => {
-                failed(row.deployment.and_then(|deployment| deployment.due()))
-            }
-            (engine::Outcome::Failed, row) => failed(row.and_then(|row| row.next_attempt)),
-        }
     }
 }
 

@@ -11,6 +11,7 @@ mod preparation;
 mod process;
 mod state_lock;
 mod status;
+mod watching;
 mod wiring;
 
 #[cfg(test)]

@@ -6,12 +6,13 @@ use crate::{
     config::Config,
     control::protocol::{
         Blocked, CertificateState, CertificateStatus, HookStatus, LastError, Leftover, ProviderStatus,
-        RenewalInfoStatus,
+        RenewalInfoStatus, RevokedSince,
     },
     deployment,
     engine::Certificate,
     outputs::Outputs,
-    store::{CertificateRow, Record},
+    revocation,
+    store::{CertificateRow, Record, Revocation},
 };
 
 /// One certificate, as the store has it. `staging` says that its CA is one for trials.
@@ -88,6 +89,28 @@ fn renewal_info(row: &CertificateRow) -> Option<RenewalInfoStatus> {
         explanation_url: suggested.explanation_url.clone(),
         checked_at: info.checked_at?,
         next_check_at: info.next_check(row.issued.as_ref()?.not_after),
+    })
+}
+
+/// The revocation of the certificate with this serial number, once the CA took it. `revocations` are the newest first.
+pub(super) fn revoked(serial: Option<&str>, revocations: &[Revocation]) -> Option<RevokedSince> {
+    let serial = serial?;
+    let of_it = revocations.iter().filter(|one| one.asked.serial == serial);
+    let mut taken = of_it.filter_map(|one| match &one.asked.state {
+        revocation::State::Confirming { revoked_at, .. } => Some((one, *revoked_at, None)),
+        revocation::State::Revoked {
+            revoked_at,
+            confirmed,
+        } => Some((one, *revoked_at, confirmed.clone())),
+        revocation::State::Replacing
+        | revocation::State::Revoking { .. }
+        | revocation::State::Refused { .. } => None,
+    });
+    let (one, at, confirmed) = taken.next()?;
+    Some(RevokedSince {
+        at,
+        reason: Some(one.asked.reason),
+        confirmed,
     })
 }
 

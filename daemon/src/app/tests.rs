@@ -12,7 +12,7 @@ use crate::{
     outputs,
     pki::{ChainPreference, KeyType},
     schedule::{CaTrouble, Heard, RenewalInfo, Window},
-    store::{CertificateRow, Hold, Issued, LastError, Note},
+    store::{CertificateRow, Hold, Issued, Job, JobKind, LastError, Note},
     types::{ChallengeMethod, FaultClass},
 };
 
@@ -85,13 +85,19 @@ fn row() -> CertificateRow {
 fn plan(row: &CertificateRow, end: Option<&str>) -> Plan {
     let certificates = BTreeMap::from([(certificate().name, certificate())]);
     let rollovers = [("first".parse().expect("a name"), at("2026-12-01T00:00:00"))];
-    forecast::plan(
-        &certificates,
-        std::slice::from_ref(row),
-        &rollovers,
-        now(),
-        end.map(at),
-    )
+    let job = |kind, subject: &str| Job {
+        kind,
+        subject: subject.into(),
+        due: at("2026-11-23T08:59:00"),
+    };
+    // what is a certificate's own is known by its row
+    let jobs = [
+        job(JobKind::Issue, "internal"),
+        job(JobKind::CleanUp, "dns"),
+        job(JobKind::Revoke, "3"),
+    ];
+    let rows = std::slice::from_ref(row);
+    forecast::plan(&certificates, rows, &jobs, &rollovers, now(), end.map(at))
 }
 
 fn lines(plan: &Plan) -> Vec<String> {
@@ -107,6 +113,8 @@ fn a_plan_repeats_renewals_as_the_schedule_would() {
     assert_eq!(
         lines(&seen),
         [
+            "2026-11-23T08:59:00Z clean up dns",
+            "2026-11-23T08:59:00Z revoke no. 3",
             "2026-12-01T00:00:00Z roll over first",
             "2026-12-23T04:11:09Z renew internal",
             "2027-02-21T04:11:09Z renew internal",
@@ -115,9 +123,12 @@ fn a_plan_repeats_renewals_as_the_schedule_would() {
         ]
     );
     let before = plan(&row(), Some("2026-12-22T00:00:00"));
-    assert_eq!(lines(&before), ["2026-12-01T00:00:00Z roll over first"]);
+    assert_eq!(
+        lines(&before).last().map(String::as_str),
+        Some("2026-12-01T00:00:00Z roll over first")
+    );
     // what is next has no end
-    assert_eq!(lines(&plan(&row(), None)).len(), 2);
+    assert_eq!(lines(&plan(&row(), None)).len(), 4);
 }
 
 #[test]

@@ -2,7 +2,7 @@ use std::path::PathBuf;
 
 use clap::{Parser, Subcommand};
 
-use super::{AccountCommand, Moment, provider::ProviderCommand};
+use super::{AccountCommand, Moment, provider::ProviderCommand, revoke};
 use crate::types::{CaName, CertificateName};
 
 /// Where the package puts the configuration.
@@ -92,6 +92,21 @@ pub enum Command {
         /// Its name in the configuration; all of them without it
         name: Option<CaName>,
         /// Print one JSON list
+        #[arg(long)]
+        json: bool,
+    },
+    /// Revoke a certificate, after another one is live in its place
+    ///
+    /// Shows each step, and goes on also when it is interrupted. Ends when the CA has taken the revocation.
+    Revoke(revoke::Arguments),
+    /// Replace a certificate whose key somebody else may have, then revoke it
+    ///
+    /// A new key and certificate are obtained, deployed and looked at; then the CA is told that the old key is
+    /// compromised. It never certifies that key again, and neither does dns01d.
+    Compromise {
+        /// Its name in the configuration
+        name: CertificateName,
+        /// Print one JSON object per step
         #[arg(long)]
         json: bool,
     },

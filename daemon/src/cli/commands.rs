@@ -4,15 +4,18 @@ use std::{
     process::ExitCode,
 };
 
-use futures_util::StreamExt as _;
+use futures_util::{Stream, StreamExt as _};
 use tokio::runtime::Runtime;
 
-use super::{Arguments, Color, Command, View, account, provider, questions, status, steps::Steps};
+use super::{Arguments, Color, Command, View, account, provider, questions, revoke, status, steps::Steps};
 use crate::{
     app::{self, PluginStarter},
     clock::{Clock as _, SystemClock},
     config::{self, report, summary},
-    control::{Client, protocol::Outcome},
+    control::{
+        Client, ClientError,
+        protocol::{Outcome, Step},
+    },
     telemetry,
     types::CertificateName,
 };
@@ -39,46 +42,59 @@ pub fn run(arguments: Arguments) -> ExitCode {
             return ExitCode::FAILURE;
         }
     };
-    match arguments.command {
-        Command::Run => daemon(&runtime, arguments.config),
-        Command::Check { json } => check(&runtime, arguments.config, json),
+    let Arguments {
+        config,
+        socket,
+        command,
+    } = arguments;
+    match command {
+        Command::Run => daemon(&runtime, config),
+        Command::Check { json } => check(&runtime, config, json),
         Command::Status { json, name } => {
-            let client = client(arguments.socket, &arguments.config);
+            let client = client(socket, &config);
             runtime.block_on(show_status(&client, json, name))
         }
         Command::Renew { name, wait, json } => {
-            let client = client(arguments.socket, &arguments.config);
+            let client = client(socket, &config);
             runtime.block_on(renew(&client, &name, wait, json))
         }
         Command::Why { name, json } => {
-            let client = client(arguments.socket, &arguments.config);
+            let client = client(socket, &config);
             runtime.block_on(questions::why(&client, &name, json))
         }
         Command::Next { json } => {
-            let client = client(arguments.socket, &arguments.config);
+            let client = client(socket, &config);
             runtime.block_on(questions::plan(&client, None, json))
         }
         Command::Plan { at, json } => {
-            let client = client(arguments.socket, &arguments.config);
+            let client = client(socket, &config);
             runtime.block_on(questions::plan(&client, Some(at), json))
         }
         Command::Ca { name, json } => {
-            let client = client(arguments.socket, &arguments.config);
+            let client = client(socket, &config);
             runtime.block_on(questions::ca(&client, name.as_ref(), json))
         }
+        Command::Revoke(arguments) => {
+            let client = client(socket, &config);
+            runtime.block_on(revoke::revoke(&client, arguments))
+        }
+        Command::Compromise { name, json } => {
+            let client = client(socket, &config);
+            runtime.block_on(revoke::compromise(&client, &name, json))
+        }
         Command::Account { command } => {
-            let client = client(arguments.socket, &arguments.config);
+            let client = client(socket, &config);
             runtime.block_on(account::run(&client, command))
         }
         Command::Reload => {
-            let client = client(arguments.socket, &arguments.config);
+            let client = client(socket, &config);
             runtime.block_on(reload(&client))
         }
         Command::Provider { command } => {
             let context = provider::Context {
                 runtime: &runtime,
-                config: arguments.config,
-                socket: arguments.socket,
+                config,
+                socket,
             };
             provider::run(command, &context)
         }
@@ -200,7 +216,15 @@ async fn renew(client: &Client, name: &CertificateName, wait: bool, json: bool) 
             Err(error) => failed(&error),
         };
     }
-    let mut stream = match client.renew_and_wait(name).await {
+    follow(client.renew_and_wait(name).await, json).await
+}
+
+/// Shows the steps until the last one.
+pub(super) async fn follow(
+    steps: Result<impl Stream<Item = Result<Step, ClientError>>, ClientError>,
+    json: bool,
+) -> ExitCode {
+    let mut stream = match steps {
         Ok(stream) => Box::pin(stream),
         Err(error) => return failed(&error),
     };
@@ -226,7 +250,7 @@ async fn renew(client: &Client, name: &CertificateName, wait: bool, json: bool) 
             return printed;
         }
     }
-    eprintln!("dns01d: the daemon stopped before the renewal ended; it goes on at its next start");
+    eprintln!("dns01d: the daemon stopped before the end; it goes on at its next start");
     ExitCode::FAILURE
 }
 

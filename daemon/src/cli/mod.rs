@@ -8,6 +8,7 @@ mod moment;
 pub mod plan;
 mod provider;
 mod questions;
+mod revoke;
 pub mod status;
 pub mod steps;
 mod troubles;

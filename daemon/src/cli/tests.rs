@@ -3,10 +3,7 @@ use std::time::Duration;
 use jiff::{Timestamp, tz::TimeZone};
 
 use super::{status::*, steps::Steps, *};
-use crate::{
-    acme::{Algorithm, RevocationReason},
-    control::protocol::*,
-};
+use crate::{acme::Algorithm, control::protocol::*, revocation::RevocationReason};
 
 fn at(text: &str) -> Timestamp {
     format!("{text}Z").parse().expect("a time")

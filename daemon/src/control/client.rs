@@ -30,7 +30,7 @@ use crate::{
 
 use super::protocol::{
     Accepted, AccountInfo, CaInfo, Explanation, Fault, Names, PROTOCOL, PROTOCOL_HEADER, Plan, Prepared,
-    Reloaded, Status, Step, Version,
+    Reloaded, RevokeWish, Status, Step, Version,
 };
 
 /// The status of a hundred thousand certificates fits.
@@ -159,14 +159,28 @@ impl Client {
         &self,
         name: &CertificateName,
     ) -> Result<impl Stream<Item = Result<Step, ClientError>> + use<>, ClientError> {
-        let answer = self
-            .send(
-                Method::POST,
-                &format!("/v1/renew/{name}?wait=true"),
-                Bytes::new(),
-                ANSWER_TIMEOUT,
-            )
-            .await?;
+        self.steps(&format!("/v1/renew/{name}?wait=true"), Bytes::new())
+            .await
+    }
+
+    /// Revokes a certificate, and shows the steps as [`Client::renew_and_wait`] does.
+    ///
+    /// # Errors
+    /// [`ClientError`], also as an item of the stream.
+    pub async fn revoke(
+        &self,
+        wish: &RevokeWish,
+    ) -> Result<impl Stream<Item = Result<Step, ClientError>> + use<>, ClientError> {
+        self.steps("/v1/revoke", Bytes::from(serde_json::to_vec(wish)?))
+            .await
+    }
+
+    async fn steps(
+        &self,
+        path: &str,
+        body: Bytes,
+    ) -> Result<impl Stream<Item = Result<Step, ClientError>> + use<>, ClientError> {
+        let answer = self.send(Method::POST, path, body, ANSWER_TIMEOUT).await?;
         let lines = Lines {
             answer,
             buffer: Vec::new(),

@@ -8,7 +8,7 @@ use crate::{
     types::{CaName, CertificateName, DnsName, InstanceName},
 };
 
-use super::protocol::{AccountInfo, CaInfo, Explanation, Plan, Prepared, Reloaded, Status, Step};
+use super::protocol::{AccountInfo, CaInfo, Explanation, Plan, Prepared, Reloaded, RevokeWish, Status, Step};
 
 /// What the control socket asks of the daemon.
 pub trait Handle: Send + Sync + 'static {
@@ -44,6 +44,14 @@ pub trait Handle: Send + Sync + 'static {
     /// # Errors
     /// When there is none of this name. A CA that does not answer is no error.
     fn cas(&self, ca: Option<CaName>) -> BoxFuture<'_, Result<Vec<CaInfo>, AskError>>;
+
+    /// Revokes a certificate, another one first where that is wished.
+    ///
+    /// The stream ends after the step with `done`. Dropping it only ends the looking on, as of [`Handle::renew`].
+    ///
+    /// # Errors
+    /// When nothing has begun.
+    fn revoke(&self, wish: RevokeWish) -> BoxFuture<'_, Result<BoxStream<'static, Step>, AskError>>;
 
     /// Does something with the account at a CA, and shows it. The CA need not be named where there is one only.
     ///

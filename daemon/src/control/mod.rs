@@ -12,6 +12,7 @@
 //! | `GET /v1/plan?until=TIME`, without `until` what is next | [`Plan`](protocol::Plan) |
 //! | `GET /v1/cas?ca=NAME`, without `ca` all | list of [`CaInfo`](protocol::CaInfo) |
 //! | `GET /v1/account?ca=NAME` | [`AccountInfo`](protocol::AccountInfo) |
+//! | `POST /v1/revoke` and [`RevokeWish`](protocol::RevokeWish) | one [`Step`](protocol::Step) per line, the last one with `done` |
 //! | `POST /v1/account/update?ca=NAME`, `rollover`, `deactivate`, `register`, `import` with the key as body | the same |
 //! | `POST /v1/reload` | [`Reloaded`](protocol::Reloaded) |
 //!

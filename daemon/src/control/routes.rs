@@ -9,7 +9,7 @@ use axum::{
     response::{IntoResponse, Response},
     routing::{get, post},
 };
-use futures_util::StreamExt as _;
+use futures_util::{StreamExt as _, stream::BoxStream};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -22,11 +22,13 @@ use crate::{
 
 use super::{
     handle::{AskError, Handle, PrepareError, ReloadError, RenewError},
-    protocol::{Accepted, Fault, FaultCode, Names, PROTOCOL, PROTOCOL_HEADER, Step, Version},
+    protocol::{Accepted, Fault, FaultCode, Names, PROTOCOL, PROTOCOL_HEADER, RevokeWish, Step, Version},
 };
 
 type Daemon = Arc<dyn Handle>;
 
+/// A chain of certificates and a key.
+const MAX_CERTIFICATE: usize = 256 << 10;
 /// An RSA key of 4096 bits in JSON has under 8 KiB.
 const MAX_KEY: usize = 64 << 10;
 /// A thousand of the longest names.
@@ -43,6 +45,7 @@ pub(super) fn routes(daemon: Daemon) -> Router {
         .route("/v1/why/{name}", get(why))
         .route("/v1/plan", get(plan))
         .route("/v1/cas", get(cas))
+        .route("/v1/revoke", post(revoke))
         .route("/v1/account", get(account))
         .route("/v1/account/{task}", post(change_account))
         .route("/v1/reload", post(reload))
@@ -93,10 +96,7 @@ async fn renew(
         return fault(StatusCode::NOT_FOUND, FaultCode::UnknownCertificate, text);
     };
     match daemon.renew(certificate.clone()).await {
-        Ok(steps) if query.wait => {
-            let lines = Body::from_stream(steps.map(|step| Ok::<_, Infallible>(line(&step))));
-            ([(CONTENT_TYPE, "application/x-ndjson")], lines).into_response()
-        }
+        Ok(steps) if query.wait => lines(steps),
         Ok(_) => (StatusCode::ACCEPTED, Json(Accepted { certificate })).into_response(),
         Err(error) => {
             let (status, code) = match &error {
@@ -107,6 +107,12 @@ async fn renew(
             fault(status, code, error.to_string())
         }
     }
+}
+
+/// Each step as it happens.
+fn lines(steps: BoxStream<'static, Step>) -> Response {
+    let lines = Body::from_stream(steps.map(|step| Ok::<_, Infallible>(line(&step))));
+    ([(CONTENT_TYPE, "application/x-ndjson")], lines).into_response()
 }
 
 fn line(step: &Step) -> String {
@@ -180,6 +186,25 @@ async fn cas(State(daemon): State<Daemon>, Query(OfCa { ca }): Query<OfCa>) -> R
     answer(daemon.cas(ca).await)
 }
 
+async fn revoke(State(daemon): State<Daemon>, body: Body) -> Response {
+    let wish = match to_bytes(body, MAX_CERTIFICATE).await {
+        Ok(body) => serde_json::from_slice::<RevokeWish>(&body).map_err(|error| error.classify()),
+        Err(_) => Err(serde_json::error::Category::Io),
+    };
+    match wish {
+        Ok(wish) => match daemon.revoke(wish).await {
+            Ok(steps) => lines(steps),
+            Err(error) => refused(&error),
+        },
+        // the error itself may quote a key
+        Err(_) => fault(
+            StatusCode::BAD_REQUEST,
+            FaultCode::Malformed,
+            "what is to be revoked cannot be read".to_owned(),
+        ),
+    }
+}
+
 async fn account(State(daemon): State<Daemon>, Query(OfCa { ca }): Query<OfCa>) -> Response {
     answer(daemon.account(ca, AccountTask::Show).await)
 }
@@ -211,11 +236,14 @@ async fn change_account(
 }
 
 fn answer<T: Serialize>(answer: Result<T, AskError>) -> Response {
-    let error = match answer {
-        Ok(answer) => return Json(answer).into_response(),
-        Err(error) => error,
-    };
-    let (status, code) = match &error {
+    match answer {
+        Ok(answer) => Json(answer).into_response(),
+        Err(error) => refused(&error),
+    }
+}
+
+fn refused(error: &AskError) -> Response {
+    let (status, code) = match error {
         AskError::UnknownCertificate(_) => (StatusCode::NOT_FOUND, FaultCode::UnknownCertificate),
         AskError::UnknownCa { .. } | AskError::WhichCa(_) => (StatusCode::NOT_FOUND, FaultCode::UnknownCa),
         AskError::Refused(_) => (StatusCode::CONFLICT, FaultCode::Refused),

@@ -32,13 +32,14 @@ use tokio_util::sync::CancellationToken;
 use super::{
     protocol::{
         AccountInfo, CaInfo, Explanation, FaultCode, NamePrepared, Outcome, PROTOCOL, Plan, Prepared,
-        Reloaded, Status, Step,
+        Reloaded, Revocable, RevokeWish, SecretText, Status, Step,
     },
     *,
 };
 use crate::{
     challenge::Task,
     engine::AccountTask,
+    revocation::RevocationReason,
     secret::Secret,
     types::{CaName, CertificateName, DnsName, FaultClass, InstanceName},
 };
@@ -148,6 +149,23 @@ impl Handle for Daemon {
                 contacts: vec![],
                 terms: None,
             }),
+        };
+        ready(answer).boxed()
+    }
+
+    fn revoke(&self, wish: RevokeWish) -> BoxFuture<'_, Result<BoxStream<'static, Step>, AskError>> {
+        let answer = match &wish.certificate {
+            Revocable::Named(name) if name == "internal" => {
+                // what arrived, as a test reads it
+                let key = wish.key.as_ref().map_or("none", |SecretText(key)| key.expose());
+                let text = format!("{} {} {key}", wish.reason, wish.replace);
+                let done = Outcome::Failed {
+                    text,
+                    next_attempt_at: None,
+                };
+                Ok(stream::iter([step("revoke", None), step("revoke", Some(done))]).boxed())
+            }
+            _ => Err(AskError::Refused("no such certificate".into())),
         };
         ready(answer).boxed()
     }
@@ -372,6 +390,37 @@ async fn questions_reach_the_daemon_with_all_that_they_say() {
     ] {
         let account = client.account(Some(&lab()), &task).await.expect("an account");
         assert_eq!((account.ca, account.status.as_str()), (lab(), seen));
+    }
+}
+
+#[tokio::test]
+async fn a_revocation_arrives_with_its_key_and_its_steps_come_back() {
+    let running = Running::start();
+    let client = running.client();
+    let wish = |certificate: Revocable| RevokeWish {
+        certificate,
+        reason: RevocationReason::Superseded,
+        replace: false,
+        key: Some(SecretText(Secret::new("a \"key\"\n".into()))),
+    };
+    let ours = wish(Revocable::Named("internal".into()));
+    assert!(!format!("{ours:?}").contains("key\\"), "{ours:?}");
+    let steps: Vec<_> = client.revoke(&ours).await.expect("steps").collect().await;
+    let done = match steps.as_slice() {
+        [Ok(_), Ok(last)] => last.done.clone(),
+        steps => panic!("{steps:?}"),
+    };
+    assert_eq!(
+        done,
+        Some(Outcome::Failed {
+            text: "superseded false a \"key\"\n".into(),
+            next_attempt_at: None
+        })
+    );
+    let other = wish(Revocable::Pem("-----BEGIN".into()));
+    match client.revoke(&other).await.map(drop) {
+        Err(ClientError::Fault(fault)) => assert_eq!(fault.code, FaultCode::Refused),
+        other => panic!("{other:?}"),
     }
 }
 

@@ -59,6 +59,8 @@ pub enum PlannedKind {
     Rollover,
     /// A certificate is revoked.
     Revoke,
+    /// Standing records of a certificate are looked at.
+    Standing,
     /// A kind of a later release.
     #[serde(other)]
     Unknown,
@@ -73,6 +75,7 @@ impl fmt::Display for PlannedKind {
             PlannedKind::CleanUp => "clean up",
             PlannedKind::Rollover => "roll over",
             PlannedKind::Revoke => "revoke",
+            PlannedKind::Standing => "look at records of",
             PlannedKind::Unknown => "something",
         })
     }

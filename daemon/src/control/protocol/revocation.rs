@@ -2,7 +2,10 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::SecretText;
-use crate::acme::RevocationReason;
+use crate::{
+    engine::{self, RevocationWish},
+    revocation::RevocationReason,
+};
 
 /// Body of `POST /v1/revoke`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -26,6 +29,20 @@ pub enum Revocable {
     Named(String),
     /// Itself, in PEM form.
     Pem(String),
+}
+
+impl From<RevokeWish> for RevocationWish {
+    fn from(wish: RevokeWish) -> Self {
+        RevocationWish {
+            certificate: match wish.certificate {
+                Revocable::Named(text) => engine::Revocable::Named(text),
+                Revocable::Pem(text) => engine::Revocable::Pem(text),
+            },
+            reason: wish.reason,
+            replace: wish.replace,
+            key: wish.key.map(|SecretText(key)| key),
+        }
+    }
 }
 
 /// How a revocation ended.
