@@ -25,6 +25,9 @@ _dns01d() {
             dns01d,check)
                 cmd="dns01d__subcmd__check"
                 ;;
+            dns01d,compromise)
+                cmd="dns01d__subcmd__compromise"
+                ;;
             dns01d,next)
                 cmd="dns01d__subcmd__next"
                 ;;
@@ -39,6 +42,9 @@ _dns01d() {
                 ;;
             dns01d,renew)
                 cmd="dns01d__subcmd__renew"
+                ;;
+            dns01d,revoke)
+                cmd="dns01d__subcmd__revoke"
                 ;;
             dns01d,run)
                 cmd="dns01d__subcmd__run"
@@ -92,7 +98,7 @@ _dns01d() {
 
     case "${cmd}" in
         dns01d)
-            opts="-c -h -V --config --socket --help --version run check status renew why next plan ca account reload provider"
+            opts="-c -h -V --config --socket --help --version run check status renew why next plan ca revoke compromise account reload provider"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -326,6 +332,32 @@ _dns01d() {
             return 0
             ;;
         dns01d__subcmd__check)
+            opts="-c -h --json --config --socket --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -c)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --socket)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        dns01d__subcmd__compromise)
             opts="-c -h --json --config --socket --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
@@ -694,6 +726,40 @@ _dns01d() {
                 return 0
             fi
             case "${prev}" in
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -c)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --socket)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        dns01d__subcmd__revoke)
+            opts="-c -h --reason --no-replace --key --json --config --socket --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --reason)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --key)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --config)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0

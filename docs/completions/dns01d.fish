@@ -36,6 +36,8 @@ complete -c dns01d -n "__fish_dns01d_needs_command" -f -a "why" -d 'Say why a ce
 complete -c dns01d -n "__fish_dns01d_needs_command" -f -a "next" -d 'Show what is next for each certificate, and why then'
 complete -c dns01d -n "__fish_dns01d_needs_command" -f -a "plan" -d 'Show all that will happen until a moment, if nothing else does'
 complete -c dns01d -n "__fish_dns01d_needs_command" -f -a "ca" -d 'Show what a CA offers and allows, and what is left of that'
+complete -c dns01d -n "__fish_dns01d_needs_command" -f -a "revoke" -d 'Revoke a certificate, after another one is live in its place'
+complete -c dns01d -n "__fish_dns01d_needs_command" -f -a "compromise" -d 'Replace a certificate whose key somebody else may have, then revoke it'
 complete -c dns01d -n "__fish_dns01d_needs_command" -f -a "account" -d 'Look at and change the account at a CA'
 complete -c dns01d -n "__fish_dns01d_needs_command" -f -a "reload" -d 'Read the configuration again'
 complete -c dns01d -n "__fish_dns01d_needs_command" -f -a "provider" -d 'See which providers there are and what they take, and prepare them'
@@ -72,6 +74,17 @@ complete -c dns01d -n "__fish_dns01d_using_subcommand ca" -s c -l config -d 'The
 complete -c dns01d -n "__fish_dns01d_using_subcommand ca" -l socket -d 'The control socket, instead of the one in the configuration' -r -F
 complete -c dns01d -n "__fish_dns01d_using_subcommand ca" -l json -d 'Print one JSON list'
 complete -c dns01d -n "__fish_dns01d_using_subcommand ca" -s h -l help -d 'Print help'
+complete -c dns01d -n "__fish_dns01d_using_subcommand revoke" -l reason -d 'Why: unspecified, key-compromise, affiliation-changed, superseded or cessation-of-operation' -r
+complete -c dns01d -n "__fish_dns01d_using_subcommand revoke" -l key -d 'The certificate\'s own key, where the account that it came from is gone' -r -F
+complete -c dns01d -n "__fish_dns01d_using_subcommand revoke" -s c -l config -d 'The configuration file' -r -F
+complete -c dns01d -n "__fish_dns01d_using_subcommand revoke" -l socket -d 'The control socket, instead of the one in the configuration' -r -F
+complete -c dns01d -n "__fish_dns01d_using_subcommand revoke" -l no-replace -d 'Revoke it at once, and put no other in its place'
+complete -c dns01d -n "__fish_dns01d_using_subcommand revoke" -l json -d 'Print one JSON object per step'
+complete -c dns01d -n "__fish_dns01d_using_subcommand revoke" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c dns01d -n "__fish_dns01d_using_subcommand compromise" -s c -l config -d 'The configuration file' -r -F
+complete -c dns01d -n "__fish_dns01d_using_subcommand compromise" -l socket -d 'The control socket, instead of the one in the configuration' -r -F
+complete -c dns01d -n "__fish_dns01d_using_subcommand compromise" -l json -d 'Print one JSON object per step'
+complete -c dns01d -n "__fish_dns01d_using_subcommand compromise" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c dns01d -n "__fish_dns01d_using_subcommand account; and not __fish_seen_subcommand_from show update rollover import register deactivate" -s c -l config -d 'The configuration file' -r -F
 complete -c dns01d -n "__fish_dns01d_using_subcommand account; and not __fish_seen_subcommand_from show update rollover import register deactivate" -l socket -d 'The control socket, instead of the one in the configuration' -r -F
 complete -c dns01d -n "__fish_dns01d_using_subcommand account; and not __fish_seen_subcommand_from show update rollover import register deactivate" -s h -l help -d 'Print help'
