@@ -10,7 +10,7 @@ use serde::de::DeserializeOwned;
 use tokio::{sync::Mutex, time::Instant};
 
 use super::{
-    Directory, Error, Fault, Operation, Options, Polled, ProblemKind, SetupError,
+    Directory, Error, Fault, Operation, Options, Polled, ProblemKind, SetupError, Wire,
     jws::{self, Payload, Signer},
     limiter::{Gate, Limiter},
     nonce::{Nonce, NoncePool},
@@ -77,7 +77,20 @@ impl Client {
     /// When the directory is not https, or the trust roots cannot be used.
     pub fn open(options: Options, clock: Arc<dyn Clock>) -> Result<Self, SetupError> {
         let transport = Transport::open(&options)?;
-        Ok(Client(Arc::new(Shared {
+        Ok(Client::with(transport, options, clock))
+    }
+
+    /// Over another wire than the network: the seam for tests.
+    ///
+    /// # Errors
+    /// When the directory is not https.
+    pub fn over(wire: Arc<dyn Wire>, options: Options, clock: Arc<dyn Clock>) -> Result<Self, SetupError> {
+        let transport = Transport::over(&options, wire)?;
+        Ok(Client::with(transport, options, clock))
+    }
+
+    fn with(transport: Transport, options: Options, clock: Arc<dyn Clock>) -> Self {
+        Client(Arc::new(Shared {
             limiter: Limiter::new(options.request_rate),
             new_nonce_limiter: Limiter::new(options.request_rate.min(NEW_NONCE_RATE)),
             gate: Gate::default(),
@@ -90,7 +103,7 @@ impl Client {
             issuance: Typical::default(),
             requests: AtomicU64::default(),
             rejected_nonces: AtomicU64::default(),
-        })))
+        }))
     }
 
     /// What the client was made with.

@@ -41,6 +41,7 @@ mod roots;
 mod stub_ca;
 mod transport;
 mod wait;
+mod wire;
 
 pub use crate::revocation::{RevocationReason, UnknownRevocationReason};
 pub use account::{Account, AccountStatus, Downloaded};
@@ -61,6 +62,7 @@ pub use renewal_info::RenewalInfo;
 pub use retry::Retry;
 pub use roots::Roots;
 pub use transport::SetupError;
+pub use wire::Wire;
 
 use std::time::Duration;
 

@@ -3,6 +3,7 @@
 use std::{
     io,
     path::{Path, PathBuf},
+    sync::Arc,
     time::Duration,
 };
 
@@ -10,37 +11,21 @@ use jiff::Timestamp;
 use reqwest::{
     Certificate, Method, StatusCode,
     header::{self, HeaderMap, HeaderName, HeaderValue},
-    redirect, tls,
 };
 use url::Url;
 
 use super::{
-    Error, Fault, Operation, Options, Problem, link, nonce::Nonce, printable::printable, retry_after,
+    Error, Fault, Operation, Options, Problem, Wire, link, nonce::Nonce, printable::printable, retry_after,
+    wire::Https,
 };
 use crate::types::CertificateUrl;
 
-/// RFC 8555 6.1: "ACME clients MUST send a User-Agent header field".
-const USER_AGENT: &str = concat!(
-    env!("CARGO_PKG_NAME"),
-    "/",
-    env!("CARGO_PKG_VERSION"),
-    " (+",
-    env!("CARGO_PKG_REPOSITORY"),
-    ")"
-);
 /// Longest body read. A chain has under 40 KiB, an order of a hundred names under 30.
 pub(super) const MAX_BODY: usize = 1024 * 1024;
 /// Longest list of revoked certificates. Let's Encrypt's parts have under a megabyte, those of others tens.
 const MAX_CRL: usize = 32 * 1024 * 1024;
 /// Longest file of trust roots.
 const MAX_ROOTS: u64 = 4 * 1024 * 1024;
-/// A server that does not take a connection in this time will not do so later.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
-/// Issuance comes in bursts; between them neither side should hold a connection.
-const IDLE_CONNECTION: Duration = Duration::from_secs(60);
-/// A silent HTTP/2 connection is probed while requests wait on it, else they would all
-/// run into their timeouts on a connection that a firewall has forgotten.
-const PROBE_INTERVAL: Duration = Duration::from_secs(10);
 /// Characters of an unexpected body shown to the operator.
 const EXCERPT: usize = 200;
 
@@ -75,7 +60,7 @@ pub enum SetupError {
 /// Connections to one CA.
 #[derive(Debug)]
 pub(super) struct Transport {
-    http: reqwest::Client,
+    wire: Arc<dyn Wire>,
     timeout: Duration,
     /// True when the directory itself is `http` on loopback.
     plain: bool,
@@ -102,32 +87,19 @@ pub(super) struct Exchange {
 }
 
 impl Transport {
-    /// Reads the trust roots; the system's are trusted too, so that a CA may move from a
-    /// private certificate to a public one.
+    /// Over the network.
     pub(super) fn open(options: &Options) -> Result<Self, SetupError> {
-        let plain = is_loopback_http(&options.directory);
-        if !plain && options.directory.scheme() != "https" {
-            return Err(SetupError::InsecureDirectory(options.directory.clone()));
-        }
-        let mut headers = HeaderMap::new();
-        headers.insert(header::ACCEPT_LANGUAGE, HeaderValue::from_static("en"));
-        let http = reqwest::Client::builder()
-            .user_agent(USER_AGENT)
-            .default_headers(headers)
-            .timeout(options.request_timeout)
-            .connect_timeout(options.request_timeout.min(CONNECT_TIMEOUT))
-            .redirect(redirect::Policy::none())
-            .referer(false)
-            .tls_version_min(tls::Version::TLS_1_2)
-            .tls_certs_merge(roots(options)?)
-            .pool_idle_timeout(IDLE_CONNECTION)
-            .http2_keep_alive_interval(PROBE_INTERVAL)
-            .http2_keep_alive_timeout(PROBE_INTERVAL)
-            .build()?;
+        check_directory(options)?;
+        Transport::over(options, Arc::new(Https::open(options)?))
+    }
+
+    /// Over another wire: the seam for tests.
+    pub(super) fn over(options: &Options, wire: Arc<dyn Wire>) -> Result<Self, SetupError> {
+        check_directory(options)?;
         Ok(Transport {
-            http,
+            wire,
             timeout: options.request_timeout,
-            plain,
+            plain: is_loopback_http(&options.directory),
             is_here: is_loopback(&options.directory),
             max_body: MAX_BODY,
         })
@@ -198,11 +170,7 @@ impl Transport {
             let pem = HeaderValue::from_static("application/pem-certificate-chain");
             request.headers_mut().insert(header::ACCEPT, pem);
         }
-        let mut response = self
-            .http
-            .execute(request)
-            .await
-            .map_err(|error| Fault::network(&error, self.timeout))?;
+        let mut response = self.wire.send(request).await?;
         let status = response.status();
         let headers = std::mem::take(response.headers_mut());
         *nonce = text(&headers, &REPLAY_NONCE).and_then(Nonce::parse);
@@ -310,7 +278,15 @@ fn text<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a str> {
     headers.get(name)?.to_str().ok()
 }
 
-fn roots(options: &Options) -> Result<Vec<Certificate>, SetupError> {
+fn check_directory(options: &Options) -> Result<(), SetupError> {
+    let directory = &options.directory;
+    if directory.scheme() == "https" || is_loopback_http(directory) {
+        return Ok(());
+    }
+    Err(SetupError::InsecureDirectory(directory.clone()))
+}
+
+pub(super) fn roots(options: &Options) -> Result<Vec<Certificate>, SetupError> {
     let Some(path) = &options.ca_file else {
         return Ok(Vec::new());
     };

@@ -98,6 +98,15 @@ pub(super) struct Referral {
 }
 
 impl Answer {
+    /// Reads what came whole, over a transport of one's own, in answer to `question` with this id; `None` when it is
+    /// no such answer.
+    pub fn read(octets: &[u8], id: u16, question: &Question) -> Option<Self> {
+        match Reading::of(octets, id, question) {
+            Reading::Answer(answer) => Some(answer),
+            Reading::Truncated | Reading::NotOurs | Reading::Malformed(_) => None,
+        }
+    }
+
     /// True for NOERROR and NXDOMAIN: the server knows.
     pub fn is_conclusive(&self) -> bool {
         matches!(self.rcode, Rcode::NO_ERROR | Rcode::NX_DOMAIN)

@@ -87,7 +87,10 @@ impl Question {
     }
 
     /// The message to send. `edns` is false only for servers that cannot bear an OPT record.
-    pub(super) fn encode(&self, id: u16, edns: bool) -> Result<Vec<u8>, Malformation> {
+    ///
+    /// # Errors
+    /// When the name is none that DNS allows.
+    pub fn encode(&self, id: u16, edns: bool) -> Result<Vec<u8>, Malformation> {
         let mut message = Message::new(id, MessageType::Query, OpCode::Query);
         message.metadata.recursion_desired = self.recursive;
         let name = wire_name(&self.name).ok_or(Malformation::Unencodable)?;

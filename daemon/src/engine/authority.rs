@@ -11,7 +11,7 @@ use super::{
     account_key::{self, AccountKeyError},
 };
 use crate::{
-    acme::{self, AccountKey, Client},
+    acme::{self, AccountKey, Client, Wire},
     clock::Clock,
     secret_source::SecretError,
     store::{self, Store, StoreError},
@@ -25,6 +25,8 @@ pub struct Authority {
     key_path: PathBuf,
     store: Arc<dyn Store>,
     clock: Arc<dyn Clock>,
+    /// Instead of the network.
+    wire: Option<Arc<dyn Wire>>,
     client: OnceCell<Client>,
     account: Mutex<Option<acme::Account>>,
     /// Orders hold it for reading: key authorizations depend on the account's key (RFC 8555 8.1), so it changes only
@@ -119,9 +121,18 @@ impl Authority {
             key_path,
             store,
             clock,
+            wire: None,
             client: OnceCell::new(),
             account: Mutex::default(),
             orders: RwLock::default(),
+        }
+    }
+
+    /// The same over another wire than the network: the seam for tests.
+    pub fn over(self, wire: Arc<dyn Wire>) -> Self {
+        Authority {
+            wire: Some(wire),
+            ..self
         }
     }
 
@@ -342,7 +353,12 @@ impl Authority {
     }
 
     fn open(&self) -> Result<Client, AuthorityError> {
-        Client::open(self.options.acme.clone(), self.clock.clone()).map_err(|source| AuthorityError::Setup {
+        let (options, clock) = (self.options.acme.clone(), self.clock.clone());
+        let client = match &self.wire {
+            Some(wire) => Client::over(wire.clone(), options, clock),
+            None => Client::open(options, clock),
+        };
+        client.map_err(|source| AuthorityError::Setup {
             ca: self.options.acme.name.clone(),
             source,
         })
