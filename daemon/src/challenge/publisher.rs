@@ -219,7 +219,12 @@ impl Publisher {
     ) -> Result<InstanceInfo, ChallengeError> {
         let info = self.info(instance, patience.left()).await?;
         let kinds = records.iter().map(|record| kind(&record.record));
-        if let Some(kind) = kinds.into_iter().find(|kind| !info.kinds.contains(kind)) {
+        // one that names none knows dns-01 alone
+        let takes = |kind: &RecordKind| match info.kinds.as_slice() {
+            [] => *kind == RecordKind::Dns01,
+            kinds => kinds.contains(kind),
+        };
+        if let Some(kind) = kinds.into_iter().find(|kind| !takes(kind)) {
             let instance = instance.clone();
             return Err(ChallengeError::Kind { instance, kind });
         }
