@@ -170,14 +170,16 @@ impl Proofs {
         &self.stage.pebble
     }
 
-    /// Orders the wildcard and its apex, proves each by a record, and tells how the order ends.
+    /// Orders a wildcard and its apex, proves each by a record, and tells how the order ends. Each
+    /// `label` once: Pebble may use a valid authorization again.
     async fn prove(
         &self,
         account: &Account,
+        label: &str,
         kind: &ChallengeKind,
         record: impl Fn(&Challenge, &str, bool) -> (String, String),
     ) -> OrderStatus {
-        let names = names("proved.example.test");
+        let names = names(&format!("{label}.{ZONE}"));
         let (url, order) = account.new_order(names.as_slice()).await.unwrap();
         let mut zone = Zone::new(ZONE).unwrap();
         let mut challenges = Vec::new();
@@ -214,11 +216,11 @@ async fn draft_account_label_pebble_finds_the_proof_under_the_label_of_the_accou
     };
     let kind = ChallengeKind::DnsAccount01;
     let status = proofs
-        .prove(&account, &kind, at(account.dns_account_label()))
+        .prove(&account, "own", &kind, at(account.dns_account_label()))
         .await;
     assert_eq!(status, OrderStatus::Ready, "{}", proofs.pebble().log());
     let stranger = register(&proofs.stage.client()).await.dns_account_label();
-    let status = proofs.prove(&account, &kind, at(stranger)).await;
+    let status = proofs.prove(&account, "strange", &kind, at(stranger)).await;
     assert_eq!(status, OrderStatus::Invalid);
 }
 
@@ -228,12 +230,12 @@ async fn draft_dns_persist_pebble_takes_the_record_as_it_is_written_here() {
     let account = register(&proofs.stage.client()).await;
     let soon = SystemClock.now() + SignedDuration::from_hours(1);
     let past = SystemClock.now() - SignedDuration::from_hours(1);
-    for (policy, until, expected) in [
-        (true, None, OrderStatus::Ready),
-        (true, Some(soon), OrderStatus::Ready),
+    for (label, policy, until, expected) in [
+        ("always", true, None, OrderStatus::Ready),
+        ("still", true, Some(soon), OrderStatus::Ready),
         // the wildcard needs its policy
-        (false, None, OrderStatus::Invalid),
-        (true, Some(past), OrderStatus::Invalid),
+        ("narrow", false, None, OrderStatus::Invalid),
+        ("late", true, Some(past), OrderStatus::Invalid),
     ] {
         let record = |challenge: &Challenge, name: &str, wildcard: bool| {
             let record = account
@@ -243,7 +245,9 @@ async fn draft_dns_persist_pebble_takes_the_record_as_it_is_written_here() {
             assert_eq!(record.account_uri.as_str(), account.url().as_str());
             (format!("{PERSIST_LABEL}.{name}"), record.to_string())
         };
-        let status = proofs.prove(&account, &ChallengeKind::DnsPersist01, record).await;
-        assert_eq!(status, expected, "{policy} {until:?}\n{}", proofs.pebble().log());
+        let status = proofs
+            .prove(&account, label, &ChallengeKind::DnsPersist01, record)
+            .await;
+        assert_eq!(status, expected, "{label}\n{}", proofs.pebble().log());
     }
 }

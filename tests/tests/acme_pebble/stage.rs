@@ -87,13 +87,17 @@ pub async fn issue_for(account: &Account, wish: NewOrder<'_>, key: PrivateKey) -
     let mut proved = Vec::new();
     for authorization in &order.authorizations {
         let it = account.authorization(authorization).await.unwrap().value;
-        assert_eq!(it.status, AuthorizationStatus::Pending);
         until = until.min(it.expires.unwrap_or(Timestamp::MAX));
+        proved.push(it.identifier().expect("a name"));
+        // told never to use one again, Pebble still does in one case of a hundred
+        if it.status == AuthorizationStatus::Valid {
+            continue;
+        }
+        assert_eq!(it.status, AuthorizationStatus::Pending);
         let challenge = it.challenge(&ChallengeKind::Dns01).expect("dns-01");
         let token = challenge.token.as_ref().expect("a token");
         assert_eq!(account.dns01_value(token).len(), 43);
         account.answer(&challenge.url).await.unwrap();
-        proved.push(it.identifier().expect("a name"));
     }
     proved.sort();
     let mut expected = names.to_vec();
