@@ -159,6 +159,7 @@ mod tests {
                 {"type": "smoke-02", "url": "https://ca.example/c/2", "status": "smouldering", "token": "a"},
                 {"type": "http-01", "url": "https://ca.example/c/3", "status": "pending", "token": "not base64url!"},
                 {"type": "dns-01", "url": "https://ca.example/c/4", "status": "invalid", "token": "DGyRejmCefe7v4N",
+                 "accounturi": 7, "issuer-domain-names": null,
                  "error": {"type": "urn:ietf:params:acme:error:dns", "detail": "SERVFAIL"}}
             ]}"#;
         let it: Authorization = serde_json::from_str(text).expect("an authorization");

@@ -3,7 +3,7 @@ use std::{fmt, str::FromStr};
 use jiff::Timestamp;
 use serde::{Deserialize, Deserializer};
 
-use super::{Account, Error, Operation, Polled, Problem, jws::Payload};
+use super::{Account, Error, Operation, Polled, Problem, directory::lenient, jws::Payload};
 use crate::types::ChallengeUrl;
 
 /// A way to prove a name (RFC 8555 7.1.5 and 8).
@@ -26,10 +26,10 @@ pub struct Challenge {
     #[serde(default)]
     pub token: Option<Token>,
     /// Names of the CA for a standing record (draft-ietf-acme-dns-persist-01).
-    #[serde(default, rename = "issuer-domain-names")]
+    #[serde(default, deserialize_with = "lenient", rename = "issuer-domain-names")]
     pub issuer_domain_names: Vec<String>,
     /// The account as a standing record has to name it (draft-ietf-acme-dns-persist-01).
-    #[serde(default, rename = "accounturi")]
+    #[serde(default, deserialize_with = "lenient", rename = "accounturi")]
     pub account_uri: Option<String>,
 }
 
