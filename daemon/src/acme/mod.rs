@@ -26,6 +26,7 @@ mod key_change;
 mod limiter;
 mod link;
 mod nonce;
+mod operation;
 mod options;
 mod order;
 mod pace;
@@ -53,8 +54,9 @@ pub use challenge::{Challenge, ChallengeKind, ChallengeStatus, Token, TokenError
 pub use client::{Client, Counters};
 pub use directory::{Directory, Meta};
 pub use dns_persist::{AccountUri, PERSIST_LABEL, PersistError, PersistRecord};
-pub use error::{Error, Fault, Operation};
+pub use error::{Error, Fault};
 pub use external_account::{ExternalAccount, MacAlgorithm, UnknownMacAlgorithm, UnusableHmacKey};
+pub use operation::Operation;
 pub use options::{DEFAULT_REQUEST_RATE, DEFAULT_REQUEST_TIMEOUT, Options};
 pub use order::{FailedAuthorization, NewOrder, Order, OrderStatus};
 pub use problem::{Problem, ProblemKind, Subproblem};
