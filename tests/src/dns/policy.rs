@@ -15,7 +15,7 @@ pub enum UpdatePolicy {
 
 impl Default for UpdatePolicy {
     fn default() -> Self {
-        UpdatePolicy::TxtBelow(vec!["_acme-challenge".to_owned()])
+        UpdatePolicy::TxtBelow(["_acme-challenge", "_validation-persist"].map(String::from).into())
     }
 }
 
