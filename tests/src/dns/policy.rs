@@ -15,7 +15,11 @@ pub enum UpdatePolicy {
 
 impl Default for UpdatePolicy {
     fn default() -> Self {
-        UpdatePolicy::TxtBelow(["_acme-challenge", "_validation-persist"].map(String::from).into())
+        UpdatePolicy::TxtBelow(
+            ["_acme-challenge", "_validation-persist"]
+                .map(String::from)
+                .into(),
+        )
     }
 }
 
