@@ -11,13 +11,12 @@ use super::{
     fault,
     perform::{Performed, Performer},
     revoke::hex,
-    trust_root::root_sha256,
 };
 use crate::{
-    acme::{self, Account, OrderStatus},
+    acme::{self, Account, OrderStatus, Roots},
     issuance::{Event, Failure, Order},
     outputs::{Files, Outputs},
-    pki::{self, Chain, ChainPreference, Csr, KeyType, PrivateKey, PublicKey},
+    pki::{self, Chain, ChainPreference, Choice, Csr, KeyType, PrivateKey, PublicKey},
     secret::Secret,
     types::{CertificateUrl, Identifier},
 };
@@ -145,12 +144,27 @@ impl Performer<'_> {
                 }
             }
         }
-        let roots = self.authority.options().acme.ca_file.clone();
-        let choice = pki::choose_by_root(&chains, preference, |chain| root_sha256(chain, roots.as_deref()));
+        let choice = self.choose(&chains).await;
         if !choice.matched {
             warn!(cert = %self.certificate.name, wanted = %preference, offered = chains.len(), "CA offers no chain as preferred; its own choice is taken");
         }
         Ok((texts.swap_remove(choice.index), chains.swap_remove(choice.index)))
+    }
+
+    /// The system's roots are read only where a root is preferred by what it is.
+    async fn choose(&self, chains: &[Chain]) -> Choice {
+        let preference = &self.certificate.chain;
+        let ChainPreference::RootSha256(_) = preference else {
+            return pki::choose(chains, preference);
+        };
+        let file = self.authority.options().acme.ca_file.clone();
+        match blocking(move || Roots::open(file.as_deref())).await {
+            Ok(roots) => pki::choose_by_root(chains, preference, |chain| roots.root_of(chain)),
+            Err(error) => {
+                warn!(cert = %self.certificate.name, %error, "trust roots cannot be read");
+                pki::choose(chains, preference)
+            }
+        }
     }
 
     pub(super) async fn write(&self, chain: &str, key: Option<&Secret>) -> Result<Performed, Failure> {

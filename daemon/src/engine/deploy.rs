@@ -10,7 +10,9 @@ use super::{Certificate, Engine, Outcome, Stage, issue::Say};
 use crate::{
     deployment::{self, Action, Event, State},
     outputs::{HookRun, Outputs, run_hook},
-    store::{CertificateRow, StoreError},
+    revocation,
+    store::{CertificateRow, Job, JobKind, StoreError},
+    types::CertificateName,
 };
 
 /// A directory that cannot be switched now (full disk, wrong owner) is looked at again after this.
@@ -61,6 +63,7 @@ pub(super) async fn run(
                 if let State::Deployed { generation, .. } = state {
                     let serial = row.issued.as_ref().map_or("", |issued| issued.serial.as_str());
                     info!(cert = %name, generation, serial, "certificate deployed");
+                    call_revocations(engine, name).await?;
                     say.send(
                         Stage::End,
                         format!("deployed: generation {generation}"),
@@ -94,6 +97,20 @@ pub(super) async fn run(
         };
         (state, actions) = deployment::step(state, event);
     }
+}
+
+/// Those that waited for another certificate to be live.
+async fn call_revocations(engine: &Engine, name: &CertificateName) -> Result<(), StoreError> {
+    for revocation in engine.store.revocations().await? {
+        let waits = revocation.asked.state == revocation::State::Replacing;
+        if waits && revocation.asked.certificate.as_ref() == Some(name) {
+            let (kind, due) = (JobKind::Revoke, engine.clock.now());
+            let subject = revocation.id.to_string();
+            engine.store.schedule(Job { kind, subject, due }).await?;
+            engine.wake();
+        }
+    }
+    Ok(())
 }
 
 async fn switch(engine: &Engine, certificate: &Certificate, generation: u32, say: &Say<'_>) -> Event {

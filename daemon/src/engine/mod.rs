@@ -23,7 +23,6 @@ mod renewal_info;
 mod reserved;
 mod revoke;
 mod standing;
-mod trust_root;
 mod world;
 
 pub use account::{AccountState, AccountTask};
