@@ -15,8 +15,6 @@ use openssl::x509::extension::{
 };
 use openssl::x509::{X509, X509Builder, X509Extension, X509Name, X509NameRef};
 
-use crate::clock;
-
 /// Lifetime of roots and intermediates in seconds: longer than any test.
 const AUTHORITY_LIFETIME: i64 = 10 * 365 * 86400;
 
@@ -47,21 +45,27 @@ pub(super) struct Leaf<'a> {
 
 impl Authority {
     /// A self-signed root.
-    pub(super) fn root(name: &str) -> Result<Self, ErrorStack> {
+    pub(super) fn root(name: &str, now: Timestamp) -> Result<Self, ErrorStack> {
         let key = p256()?;
-        let certificate = certify(&*common_name(name)?, &key, None, None)?;
+        let certificate = certify(&*common_name(name)?, &key, None, None, now)?;
         Ok(Authority { certificate, key })
     }
 
-    pub(super) fn intermediate(&self, name: &str) -> Result<Self, ErrorStack> {
+    pub(super) fn intermediate(&self, name: &str, now: Timestamp) -> Result<Self, ErrorStack> {
         let key = p256()?;
-        let certificate = certify(&*common_name(name)?, &key, Some(0), Some(self))?;
+        let certificate = certify(&*common_name(name)?, &key, Some(0), Some(self), now)?;
         Ok(Authority { certificate, key })
     }
 
     /// Another certificate for an authority's name and key, signed by this one.
-    pub(super) fn cross_sign(&self, other: &Authority, pathlen: Option<u32>) -> Result<X509, ErrorStack> {
-        certify(other.certificate.subject_name(), &other.key, pathlen, Some(self))
+    pub(super) fn cross_sign(
+        &self,
+        other: &Authority,
+        pathlen: Option<u32>,
+        now: Timestamp,
+    ) -> Result<X509, ErrorStack> {
+        let subject = other.certificate.subject_name();
+        certify(subject, &other.key, pathlen, Some(self), now)
     }
 
     pub(super) fn leaf(&self, leaf: &Leaf<'_>, key: &PKeyRef<Public>) -> Result<X509, ErrorStack> {
@@ -131,8 +135,9 @@ fn certify(
     key: &PKeyRef<Private>,
     pathlen: Option<u32>,
     issuer: Option<&Authority>,
+    now: Timestamp,
 ) -> Result<X509, ErrorStack> {
-    let now = clock::now().as_second();
+    let now = now.as_second();
     let mut constraints = BasicConstraints::new();
     constraints.critical().ca();
     if let Some(pathlen) = pathlen {

@@ -19,7 +19,7 @@ const FLUSH: Duration = Duration::from_millis(50);
 
 /// Marks an answer whose connection is to end without it.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Reset;
+pub struct Reset;
 
 /// Marks an answer that is to go without a nonce.
 #[derive(Clone, Copy, Debug)]

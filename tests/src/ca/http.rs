@@ -38,6 +38,15 @@ const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
 
 const REPLAY_NONCE: HeaderName = HeaderName::from_static("replay-nonce");
 
+impl Ca {
+    fn site(self: &Arc<Self>, base: String) -> Site {
+        Site {
+            ca: self.clone(),
+            base: base.into(),
+        }
+    }
+}
+
 fn router(site: Site) -> Router {
     Router::new()
         .route("/directory", get(directory::directory))
@@ -137,6 +146,11 @@ pub(crate) fn acceptor(identity: &ServerIdentity) -> Result<SslAcceptor, ErrorSt
     Ok(builder.build())
 }
 
+/// What answers for a CA that listens nowhere.
+pub(super) fn offline(ca: &Arc<Ca>, addr: SocketAddr) -> Router {
+    router(ca.site(format!("https://{addr}")))
+}
+
 /// Listens until the CA stops. Gives the address that was bound.
 pub(super) async fn serve(
     ca: &Arc<Ca>,
@@ -151,11 +165,7 @@ pub(super) async fn serve(
     if tls.is_none() {
         ca.http_base.get_or_init(|| base.clone());
     }
-    let site = Site {
-        ca: ca.clone(),
-        base: base.into(),
-    };
-    let router = router(site);
+    let router = router(ca.site(base));
     let owner = ca.clone();
     ca.spawn(async move {
         loop {

@@ -37,12 +37,14 @@ struct Alternate {
 }
 
 impl Issuer {
-    pub(super) fn new() -> Result<Self, ErrorStack> {
-        let root = Authority::root("dns01 lab root")?;
-        let intermediate = root.intermediate("dns01 lab intermediate")?;
-        let namesake = root.intermediate("dns01 lab intermediate")?.certificate().clone();
+    /// Authorities that are good at `now`.
+    pub(super) fn new(now: Timestamp) -> Result<Self, ErrorStack> {
+        let root = Authority::root("dns01 lab root", now)?;
+        let intermediate = root.intermediate("dns01 lab intermediate", now)?;
+        let namesake = root.intermediate("dns01 lab intermediate", now)?;
+        let namesake = namesake.certificate().clone();
         let alternates = (1..=ALTERNATES)
-            .map(|number| Alternate::new(number, &root, &intermediate))
+            .map(|number| Alternate::new(number, &root, &intermediate, now))
             .collect::<Result<_, _>>()?;
         Ok(Issuer {
             root,
@@ -107,12 +109,20 @@ impl Issuer {
 impl Alternate {
     /// By turns the intermediate signed by the other root, and the first root signed by it, which makes the chain
     /// longer by one.
-    fn new(number: usize, root: &Authority, intermediate: &Authority) -> Result<Self, ErrorStack> {
-        let other = Authority::root(&format!("dns01 lab alternate root {number}"))?;
+    fn new(
+        number: usize,
+        root: &Authority,
+        intermediate: &Authority,
+        now: Timestamp,
+    ) -> Result<Self, ErrorStack> {
+        let other = Authority::root(&format!("dns01 lab alternate root {number}"), now)?;
         let links = if number % 2 == 1 {
-            vec![other.cross_sign(intermediate, Some(0))?]
+            vec![other.cross_sign(intermediate, Some(0), now)?]
         } else {
-            vec![intermediate.certificate().clone(), other.cross_sign(root, None)?]
+            vec![
+                intermediate.certificate().clone(),
+                other.cross_sign(root, None, now)?,
+            ]
         };
         Ok(Alternate {
             root: other.certificate().clone(),

@@ -51,7 +51,7 @@ pub use challenge_type::ChallengeType;
 pub use control::ControlError;
 pub use endpoint::Endpoint;
 pub use external_account::ExternalAccount;
-pub(crate) use faults::Reset;
+pub use faults::Reset;
 pub(crate) use http::{acceptor, connection};
 pub use knobs::{CaKnobs, Fault, FaultRule, NameProblem, NameStage, Phase, When};
 pub use ledger::{Counts, IssuedCertificate, RenewalPoll, RequestSeen, ValidationSeen};
@@ -63,16 +63,18 @@ pub use replacement::ReplacesAnswers;
 pub use retry_after::RetryAfter;
 pub use server_identity::ServerIdentity;
 
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::{Arc, OnceLock};
 
+use axum::Router;
+use dns01d::clock::{Clock, SystemClock};
 use jiff::{SignedDuration, Timestamp};
 use openssl::error::ErrorStack;
 use parking_lot::Mutex;
 use tokio::sync::Notify;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
-use crate::clock;
+use crate::dns::DnsServer;
 use crate::knobs::KnobCell;
 use dice::Dice;
 use issuer::Issuer;
@@ -129,6 +131,7 @@ pub enum CaError {
 /// The CA itself, shared by its connections.
 #[derive(Debug)]
 struct Ca {
+    clock: Arc<dyn Clock>,
     issuer: Issuer,
     vantage: Vantage,
     knobs: KnobCell<CaKnobs>,
@@ -142,10 +145,33 @@ struct Ca {
     stop: CancellationToken,
 }
 
+/// The address of a CA without a socket: nobody listens there.
+const OFFLINE: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 1);
+
 impl Ca {
+    fn new(
+        vantage: Vantage,
+        clock: Arc<dyn Clock>,
+        knobs: CaKnobs,
+        seed: u64,
+    ) -> Result<Arc<Self>, ErrorStack> {
+        Ok(Arc::new(Ca {
+            issuer: Issuer::new(clock.now())?,
+            clock,
+            vantage,
+            knobs: KnobCell::new(knobs),
+            dice: Mutex::new(Dice::new(seed)),
+            nonces: Mutex::new(Nonces::new(seed)),
+            state: Mutex::new(State::default()),
+            http_base: OnceLock::new(),
+            hurry: Arc::default(),
+            stop: CancellationToken::new(),
+        }))
+    }
+
     /// The CA's own time of day.
     fn now(&self) -> Timestamp {
-        clock::now() + SignedDuration::from_secs(self.knobs.update(|knobs| knobs.clock_offset))
+        self.clock.now() + SignedDuration::from_secs(self.knobs.update(|knobs| knobs.clock_offset))
     }
 
     /// Runs work of the CA until it is done or the CA is dropped.
@@ -213,35 +239,47 @@ impl AcmeCa {
     /// # Errors
     /// [`CaError`].
     pub async fn start(options: CaOptions) -> Result<Self, CaError> {
-        let issuer = Issuer::new()?;
         let identity = ServerIdentity::loopback()?;
         let tls = http::acceptor(&identity)?;
-        let stop = CancellationToken::new();
-        let acme_root_pem = pem(issuer.root())?;
-        let ca = Arc::new(Ca {
-            issuer,
-            vantage: Vantage::new(options.dns),
-            knobs: KnobCell::new(options.knobs),
-            dice: Mutex::new(Dice::new(options.seed)),
-            nonces: Mutex::new(Nonces::new(options.seed)),
-            state: Mutex::new(State::default()),
-            http_base: OnceLock::new(),
-            hurry: Arc::default(),
-            stop: stop.clone(),
-        });
+        let vantage = Vantage::new(options.dns);
+        let ca = Ca::new(vantage, Arc::new(SystemClock), options.knobs, options.seed)?;
         let addr = http::serve(&ca, options.listen, Some(tls)).await?;
         let http_addr = match options.listen_http {
             Some(listen) => Some(http::serve(&ca, listen, None).await?),
             None => None,
         };
         Ok(AcmeCa {
-            ca,
             addr,
             http_addr,
             https_root_pem: identity.root_pem,
-            acme_root_pem,
-            _stop: stop.drop_guard(),
+            acme_root_pem: pem(ca.issuer.root())?,
+            _stop: ca.stop.clone().drop_guard(),
+            ca,
         })
+    }
+
+    /// A CA without a socket, for time that stands still: whoever calls its router is its network. It goes by
+    /// `clock`, and asks `dns` in its own process.
+    ///
+    /// # Errors
+    /// [`CaError::Crypto`].
+    pub fn offline(
+        dns: Arc<DnsServer>,
+        clock: Arc<dyn Clock>,
+        knobs: CaKnobs,
+        seed: u64,
+    ) -> Result<(Self, Router), CaError> {
+        let ca = Ca::new(Vantage::within(dns), clock, knobs, seed)?;
+        let router = http::offline(&ca, OFFLINE);
+        let offline = AcmeCa {
+            addr: OFFLINE,
+            http_addr: None,
+            https_root_pem: String::new(),
+            acme_root_pem: pem(ca.issuer.root())?,
+            _stop: ca.stop.clone().drop_guard(),
+            ca,
+        };
+        Ok((offline, router))
     }
 
     /// Its address, HTTPS.

@@ -29,9 +29,9 @@ impl ServerIdentity {
     /// # Errors
     /// OpenSSL's.
     pub fn loopback() -> Result<Self, ErrorStack> {
-        let root = Authority::root("dns01 lab HTTPS root")?;
-        let key = p256()?;
         let now = clock::now();
+        let root = Authority::root("dns01 lab HTTPS root", now)?;
+        let key = p256()?;
         let leaf = Leaf {
             names: &["localhost", "127.0.0.1", "::1"].map(str::to_owned),
             not_before: now,

@@ -2,12 +2,13 @@
 
 use std::collections::{BTreeSet, VecDeque};
 use std::net::SocketAddr;
+use std::sync::Arc;
 
 use futures_util::future::join_all;
 use hickory_proto::op::{Message, ResponseCode};
 use hickory_proto::rr::{Name, RData, RecordType};
 
-use crate::dns::{AskError, DnsError, ask_name, fqdn, plain, txt_at};
+use crate::dns::{AskError, DnsError, DnsServer, ask_name, fqdn, plain, txt_at};
 
 /// Aliases followed; Unbound stops at 11.
 const MAX_ALIASES: usize = 11;
@@ -16,6 +17,8 @@ const MAX_ALIASES: usize = 11;
 #[derive(Clone, Debug)]
 pub(super) struct Vantage {
     servers: Vec<SocketAddr>,
+    /// Asked without a network instead of them.
+    within: Option<Arc<DnsServer>>,
 }
 
 /// Why there is no answer.
@@ -50,7 +53,25 @@ enum Said {
 
 impl Vantage {
     pub(super) fn new(servers: Vec<SocketAddr>) -> Self {
-        Vantage { servers }
+        Vantage {
+            servers,
+            within: None,
+        }
+    }
+
+    /// From within the server itself.
+    pub(super) fn within(server: Arc<DnsServer>) -> Self {
+        Vantage {
+            servers: vec![server.addr()],
+            within: Some(server),
+        }
+    }
+
+    async fn ask(&self, server: SocketAddr, owner: &Name) -> Result<Message, AskError> {
+        match &self.within {
+            Some(server) => server.ask(owner, RecordType::TXT),
+            None => ask_name(server, owner, RecordType::TXT).await,
+        }
     }
 
     /// The TXT values that each server gives. All servers are asked, as a CA looks from several places. Where an
@@ -68,10 +89,7 @@ impl Vantage {
             if asked.len() > MAX_ALIASES {
                 return Err(LookupError::Aliases(name.to_owned()));
             }
-            let asking = self
-                .servers
-                .iter()
-                .map(|server| ask_name(*server, &owner, RecordType::TXT));
+            let asking = self.servers.iter().map(|server| self.ask(*server, &owner));
             for (server, response) in self.servers.iter().zip(join_all(asking).await) {
                 match read(*server, &owner, &response?)? {
                     Said::Values(values) => answers.push((*server, values)),

@@ -4,6 +4,8 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
+use hickory_proto::op::{Message, Query};
+use hickory_proto::rr::{Name, RecordType};
 use parking_lot::Mutex;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream, UdpSocket};
@@ -16,7 +18,7 @@ use super::history::{History, QuerySeen, UpdateSeen};
 use super::knobs::DnsKnobs;
 use super::respond::{Transport, respond};
 use super::sockets::{addresses, bind};
-use super::{DnsError, RecordSeen, TsigKey, UpdatePolicy, Zone, fqdn, plain};
+use super::{AskError, DnsError, RecordSeen, TsigKey, UpdatePolicy, Zone, fqdn, plain};
 use crate::knobs::KnobCell;
 
 /// Requests worked on at once; more wait in the kernel's buffers.
@@ -111,6 +113,41 @@ impl DnsServer {
         Self::serve(self.shared.clone(), role, addresses(listen, false)).await
     }
 
+    /// A server without a socket, for time that stands still: whoever calls [`DnsServer::answer`] is its network.
+    /// Its address is one at which nobody listens.
+    pub fn offline(zones: Vec<Zone>) -> Self {
+        DnsServer {
+            shared: Arc::new(Shared {
+                zones: Mutex::new(Timeline::new(Catalog::new(zones))),
+                keys: Vec::new(),
+                policy: UpdatePolicy::default(),
+            }),
+            role: Arc::default(),
+            addrs: vec![SocketAddr::from((Ipv4Addr::LOCALHOST, 1))],
+            _stop: CancellationToken::new().drop_guard(),
+        }
+    }
+
+    /// The answer to a message, as over TCP; `None` where a client would wait in vain.
+    pub fn answer(&self, request: &[u8]) -> Option<Vec<u8>> {
+        let knobs = self.role.knobs.current();
+        respond(&self.shared, &self.role, &knobs, request, Transport::Tcp)
+    }
+
+    /// Asks without a network.
+    pub(crate) fn ask(&self, name: &Name, record_type: RecordType) -> Result<Message, AskError> {
+        let server = self.addr();
+        let mut query = Message::query();
+        query.add_query(Query::query(name.clone(), record_type));
+        let unusable = |reason: String| AskError::Unusable { server, reason };
+        let request = query.to_vec().map_err(|error| unusable(error.to_string()))?;
+        let answer = self.answer(&request).ok_or_else(|| AskError::Silent {
+            server,
+            name: name.clone(),
+        })?;
+        Message::from_vec(&answer).map_err(|error| unusable(error.to_string()))
+    }
+
     async fn serve(shared: Arc<Shared>, role: Role, wanted: Vec<SocketAddr>) -> Result<Self, DnsError> {
         let sockets = bind(&wanted).await?;
         let addrs = sockets.iter().map(|pair| pair.addr).collect();
@@ -183,6 +220,28 @@ impl DnsServer {
     /// The questions that this server was asked, oldest first.
     pub fn queries(&self) -> Vec<QuerySeen> {
         self.role.history.lock().queries.iter().cloned().collect()
+    }
+
+    /// Adds a TXT value to the zone that holds the name, or takes it away; what is so already stays. No policy, no
+    /// history.
+    ///
+    /// # Errors
+    /// `name` is not a domain name, or inside no zone.
+    pub fn set_txt(&self, name: &str, value: &str, present: bool) -> Result<(), DnsError> {
+        let owner = fqdn(name)?;
+        let mut zones = self.shared.zones.lock();
+        let Some(zone) = zones.current().holding(&owner) else {
+            return Err(DnsError::OutsideZone {
+                name: name.to_owned(),
+                zone: "any".to_owned(),
+            });
+        };
+        let mut zone = Zone::clone(zone);
+        if zone.set_txt(owner, value, present) {
+            zone.bump_serial();
+            zones.advance(zone);
+        }
+        Ok(())
     }
 
     /// Replaces or adds a zone, as an operator would: no policy, no history.

@@ -140,6 +140,29 @@ impl Zone {
         }
     }
 
+    /// True if that changed something.
+    pub(super) fn set_txt(&mut self, name: Name, value: &str, present: bool) -> bool {
+        let data = RData::TXT(txt(value));
+        let is_there = self
+            .set(&name, RecordType::TXT)
+            .is_some_and(|set| set.data.contains(&data));
+        match (is_there, present) {
+            (false, true) => self.insert(name, DEFAULT_TTL, data),
+            (true, false) => {
+                let node = self.nodes.entry(name.clone()).or_default();
+                if let Some(set) = node.get_mut(&RecordType::TXT) {
+                    set.data.retain(|there| *there != data);
+                }
+                node.retain(|_, set| !set.data.is_empty());
+                if node.is_empty() {
+                    self.nodes.remove(&name);
+                }
+            }
+            (true, true) | (false, false) => return false,
+        }
+        true
+    }
+
     pub(super) fn set(&self, name: &Name, record_type: RecordType) -> Option<&RrSet> {
         self.nodes.get(name)?.get(&record_type)
     }

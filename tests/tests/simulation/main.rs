@@ -1,0 +1,26 @@
+//! Months of the real engine, store and journal in seconds. Only the clock, randomness and transports differ from the
+//! daemon's: the CA is the lab's, called without a socket, and so is the name server.
+//!
+//! tokio's time is paused: it jumps to the next timer when every task waits for one. It does not jump while a blocking
+//! task runs, which tokio itself sees to, nor while the database works, as [`still_store`] waits for that on the spot.
+//!
+//! `SIM_CERTIFICATES` and `SIM_CASES` make the larger tests as large as their figures are promised for.
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on says where")]
+
+mod certificates_seen;
+mod fuse;
+mod name_server;
+mod ninety_days;
+mod provider;
+mod stage;
+mod still_store;
+mod virtual_clock;
+mod wire;
+
+/// A number from the environment, for runs larger than the usual.
+fn number_from(variable: &str, usual: usize) -> usize {
+    match std::env::var(variable) {
+        Ok(text) => text.parse().unwrap_or_else(|_| panic!("{variable} is not a number: {text}")),
+        Err(_) => usual,
+    }
+}

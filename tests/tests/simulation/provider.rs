@@ -1,0 +1,47 @@
+//! A host of DNS: writes into the lab's name server.
+
+use std::{sync::Arc, time::Duration};
+
+use dns01d::plugin::{CallError, Done, InstanceInfo, Operation, ProviderClient, Record, RecordOutcome};
+use futures_util::future::{BoxFuture, FutureExt as _};
+use lab::dns::DnsServer;
+
+use super::fuse::Fuse;
+
+#[derive(Debug)]
+pub struct Host {
+    pub dns: Arc<DnsServer>,
+    pub fuse: Arc<Fuse>,
+}
+
+impl ProviderClient for Host {
+    fn info(&self, _: Duration) -> BoxFuture<'_, Result<InstanceInfo, CallError>> {
+        async { Ok(InstanceInfo::default()) }.boxed()
+    }
+
+    fn call<'a>(
+        &'a self,
+        operation: Operation,
+        records: &'a [Record],
+        _: Duration,
+    ) -> BoxFuture<'a, Result<Vec<RecordOutcome>, CallError>> {
+        async move {
+            self.fuse.burn().await;
+            for record in records {
+                let present = match operation {
+                    Operation::Present => true,
+                    Operation::Remove => false,
+                    _ => continue,
+                };
+                self.dns.set_txt(&record.fqdn, &record.value, present).unwrap();
+            }
+            self.fuse.burn().await;
+            Ok(records.iter().map(|_| Ok(Done::default())).collect())
+        }
+        .boxed()
+    }
+
+    fn shutdown(&self) -> BoxFuture<'_, ()> {
+        async {}.boxed()
+    }
+}

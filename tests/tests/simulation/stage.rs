@@ -1,0 +1,261 @@
+//! An engine with everything around it, and the days that it lives through.
+
+use std::{
+    collections::BTreeMap,
+    path::PathBuf,
+    sync::Arc,
+    time::Duration,
+};
+
+use dns01d::{
+    acme,
+    challenge::{OwnerLocks, Publisher, Route, Routes},
+    dns::{self, Dns},
+    engine::{Authority, AuthorityOptions, Certificate, DEFAULT_CHALLENGES, DEFAULT_CONCURRENCY, Engine, KeySource, Options, World},
+    outputs,
+    pki::{ChainPreference, KeyType},
+    plugin::ProviderClient,
+    schedule::Limits,
+    store::{CertificateRow, Sqlite, Store},
+    types::{CaName, CertificateName, DnsName},
+};
+use lab::{
+    ca::{AcmeCa, CaKnobs},
+    dns::{DnsServer, Zone},
+};
+use tempfile::TempDir;
+use tokio_util::sync::CancellationToken;
+
+use super::{
+    fuse::Fuse,
+    name_server::NameServer,
+    provider::Host,
+    still_store::StillStore,
+    virtual_clock::{Seeded, VirtualClock},
+    wire::CaWire,
+};
+
+/// The zone that holds every name.
+pub const ZONE: &str = "test";
+
+/// What one simulation is about.
+pub struct Plot {
+    pub seed: u64,
+    /// One CA for each; their names are `ca0`, `ca1`...
+    pub cas: Vec<CaKnobs>,
+    /// Name, identifiers, CAs.
+    pub certificates: Vec<(String, Vec<String>, Vec<usize>)>,
+    /// What the engine believes that the CAs count.
+    pub limits: Limits,
+}
+
+impl Plot {
+    /// One well-behaved CA, and certificates for `n0.test`, `n1.test`...
+    pub fn plain(seed: u64, knobs: CaKnobs, certificates: usize) -> Self {
+        Plot {
+            seed,
+            cas: vec![knobs],
+            certificates: (0..certificates)
+                .map(|number| (format!("n{number}"), vec![format!("n{number}.{ZONE}")], vec![0]))
+                .collect(),
+            limits: Limits::NONE,
+        }
+    }
+}
+
+/// A CA and the way to it.
+pub struct Peer {
+    pub ca: AcmeCa,
+    pub wire: Arc<CaWire>,
+    name: CaName,
+}
+
+pub struct Stage {
+    pub clock: Arc<VirtualClock>,
+    pub random: Arc<Seeded>,
+    pub dns: Arc<DnsServer>,
+    pub peers: Vec<Peer>,
+    pub fuse: Arc<Fuse>,
+    certificates: Vec<Certificate>,
+    limits: Limits,
+    directory: TempDir,
+}
+
+/// A daemon that lives. Dropping it kills it.
+pub struct Life {
+    pub engine: Arc<Engine>,
+    pub store: Arc<StillStore>,
+    running: tokio::task::JoinHandle<()>,
+}
+
+impl Stage {
+    pub fn new(plot: Plot) -> Self {
+        let clock = Arc::new(VirtualClock::new());
+        let fuse = Arc::new(Fuse::default());
+        let dns = Arc::new(DnsServer::offline(vec![Zone::new(ZONE).unwrap()]));
+        let peer = |(number, knobs): (usize, CaKnobs)| {
+            let seed = plot.seed.wrapping_mul(1_000_003).wrapping_add(number as u64);
+            let (ca, router) = AcmeCa::offline(dns.clone(), clock.clone(), knobs, seed).unwrap();
+            let timeout = acme::DEFAULT_REQUEST_TIMEOUT;
+            Peer {
+                ca,
+                wire: Arc::new(CaWire::new(router, clock.clone(), fuse.clone(), timeout)),
+                name: format!("ca{number}").parse().unwrap(),
+            }
+        };
+        let directory = directory();
+        let certificates = plot
+            .certificates
+            .iter()
+            .map(|(name, identifiers, cas)| certificate(&directory, name, identifiers, cas))
+            .collect();
+        Stage {
+            random: Arc::new(Seeded::new(plot.seed)),
+            peers: plot.cas.into_iter().enumerate().map(peer).collect(),
+            certificates,
+            limits: plot.limits,
+            clock,
+            dns,
+            fuse,
+            directory,
+        }
+    }
+
+    /// Starts a daemon on what the one before it left.
+    pub async fn start(&self) -> Life {
+        let database = self.directory.path().join("state.db");
+        let store = Arc::new(StillStore::new(Sqlite::open(&database).unwrap(), self.fuse.clone()));
+        let world = self.world(store.clone());
+        let options = Options {
+            concurrency: DEFAULT_CONCURRENCY,
+        };
+        let engine = Engine::new(store.clone(), self.clock.clone(), self.random.clone(), options, world);
+        let engine = Arc::new(engine);
+        let living = engine.clone();
+        let running = tokio::spawn(async move {
+            living.boot().await.unwrap();
+            living.run(CancellationToken::new(), Duration::ZERO).await;
+        });
+        Life { engine, store, running }
+    }
+
+    /// A daemon's life of so long, and its sudden end.
+    pub async fn live(&self, time: Duration) {
+        let life = self.start().await;
+        tokio::time::sleep(time).await;
+        life.kill().await;
+    }
+
+    fn world(&self, store: Arc<dyn Store>) -> World {
+        let host: Arc<dyn ProviderClient> = Arc::new(Host {
+            dns: self.dns.clone(),
+            fuse: self.fuse.clone(),
+        });
+        let instance: dns01d::types::InstanceName = "host".parse().unwrap();
+        let apex: DnsName = ZONE.parse().unwrap();
+        let server = self.dns.addr();
+        let zone = dns::ZoneOptions {
+            authorities: vec![dns::Authority::Address(server)],
+        };
+        let dns = dns::Options {
+            resolvers: vec![server],
+            zones: BTreeMap::from([(apex, zone)]),
+            ..dns::Options::default()
+        };
+        let route = Route {
+            suffix: None,
+            instance: instance.clone(),
+        };
+        let publisher = Publisher::new(
+            store.clone(),
+            Dns::over(Arc::new(NameServer(self.dns.clone())), dns).unwrap(),
+            Routes::new(vec![route]),
+            BTreeMap::from([(instance, host)]),
+            Arc::new(OwnerLocks::default()),
+        );
+        let authority = |peer: &Peer| {
+            let options = AuthorityOptions {
+                acme: acme::Options {
+                    name: peer.name.clone(),
+                    directory: peer.ca.directory_url().parse().unwrap(),
+                    contacts: Vec::new(),
+                    agree_terms: true,
+                    ca_file: None,
+                    request_timeout: acme::DEFAULT_REQUEST_TIMEOUT,
+                    request_rate: acme::DEFAULT_REQUEST_RATE,
+                },
+                account_key: acme::Algorithm::Es256,
+                external_account: None,
+                rollover: None,
+                limits: self.limits,
+                staging: false,
+                trial: None,
+            };
+            let key = self.directory.path().join(format!("{}.pem", peer.name));
+            let authority = Authority::new(options, key, store.clone(), self.clock.clone());
+            (peer.name.clone(), Arc::new(authority.over(peer.wire.clone())))
+        };
+        World {
+            certificates: self
+                .certificates
+                .iter()
+                .map(|certificate| (certificate.name.clone(), certificate.clone()))
+                .collect(),
+            authorities: self.peers.iter().map(authority).collect(),
+            publisher: Arc::new(publisher),
+            propagation_timeout: None,
+        }
+    }
+}
+
+impl Life {
+    /// Ends it at whatever await it stands.
+    pub async fn kill(self) {
+        let Life { engine, store, running } = self;
+        running.abort();
+        drop(engine);
+        // its tasks are gone when nobody holds the store any more; only then may the next one open it
+        while Arc::strong_count(&store) > 1 {
+            tokio::task::yield_now().await;
+        }
+    }
+
+    /// As the store has it.
+    pub async fn row(&self, name: &str) -> CertificateRow {
+        let name: CertificateName = name.parse().unwrap();
+        self.store.certificate(name).await.unwrap().unwrap()
+    }
+}
+
+/// In memory where there is such a place: these are tests of time, not of disks.
+fn directory() -> TempDir {
+    let memory = PathBuf::from("/dev/shm");
+    match memory.is_dir() {
+        true => tempfile::tempdir_in(memory).unwrap(),
+        false => tempfile::tempdir().unwrap(),
+    }
+}
+
+fn certificate(directory: &TempDir, name: &str, identifiers: &[String], cas: &[usize]) -> Certificate {
+    let mut identifiers: Vec<_> = identifiers.iter().map(|text| text.parse().unwrap()).collect();
+    identifiers.sort();
+    Certificate {
+        name: name.parse().unwrap(),
+        identifiers,
+        cas: cas.iter().map(|number| format!("ca{number}").parse().unwrap()).collect(),
+        profiles: BTreeMap::new(),
+        key: KeySource::Generate(KeyType::EcdsaP256),
+        challenges: DEFAULT_CHALLENGES.into(),
+        chain: ChainPreference::Default,
+        lifetime: None,
+        output: outputs::Options {
+            directory: directory.path().join("certificates").join(name),
+            owner: None,
+            group: None,
+            with_key: true,
+            key_mode: outputs::DEFAULT_KEY_MODE,
+            mode: outputs::DEFAULT_MODE,
+        },
+        hook: None,
+    }
+}
