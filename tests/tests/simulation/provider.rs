@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use dns01d::plugin::{CallError, Done, InstanceInfo, Operation, ProviderClient, Record, RecordOutcome};
+use dns01d::plugin::{CallError, Done, InstanceInfo, Operation, ProviderClient, Record, RecordKind, RecordOutcome};
 use futures_util::future::{BoxFuture, FutureExt as _};
 use lab::dns::DnsServer;
 
@@ -16,7 +16,11 @@ pub struct Host {
 
 impl ProviderClient for Host {
     fn info(&self, _: Duration) -> BoxFuture<'_, Result<InstanceInfo, CallError>> {
-        async { Ok(InstanceInfo::default()) }.boxed()
+        let info = InstanceInfo {
+            kinds: vec![RecordKind::Dns01],
+            ..InstanceInfo::default()
+        };
+        async { Ok(info) }.boxed()
     }
 
     fn call<'a>(
