@@ -834,3 +834,17 @@ async fn a_ca_more_asks_for_no_certificate_and_a_change_that_is_taken_back_leave
     let back = row(store).await;
     assert_eq!((back.next_attempt, back.cause), (Some(at(6000)), Cause::Planned));
 }
+
+#[test]
+fn a_statement_is_compiled_once_whatever_its_limit() {
+    let directory = tempfile::tempdir().unwrap();
+    let path: Arc<Path> = directory.path().join("state.db").into();
+    let connection = connect(&path).unwrap();
+    let mut statement = connection
+        .prepare("SELECT name FROM sqlite_schema LIMIT ?1")
+        .unwrap();
+    for limit in 2..9 {
+        statement.query([limit]).unwrap().next().unwrap();
+    }
+    assert_eq!(statement.get_status(rusqlite::StatementStatus::RePrepare), 0);
+}
