@@ -1,10 +1,6 @@
 //! What the CA's answers say of certificates, and what was then asked about them.
 
-use std::{
-    collections::HashMap,
-    sync::Arc,
-    time::Duration,
-};
+use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use dns01d::pki::Chain;
@@ -37,10 +33,17 @@ struct Certificate {
 pub struct Order {
     pub names: Vec<String>,
     pub at: Timestamp,
-    /// Where in the window it came: 0 at the beginning, 1 at the end. `None` for a first certificate, or where the CA had
-    /// suggested nothing.
-    pub position: Option<f64>,
+    /// `None` for a first certificate, or where the CA had suggested nothing.
+    pub window: Option<Window>,
     pub names_its_predecessor: bool,
+}
+
+/// What the CA had suggested.
+#[derive(Clone, Copy, Debug)]
+pub struct Window {
+    /// Where in it the order came: 0 at the beginning, 1 at the end.
+    pub position: f64,
+    pub end: Timestamp,
 }
 
 #[derive(Debug, Default)]
@@ -71,7 +74,9 @@ impl CertificatesSeen {
     pub fn expired(&self, now: Timestamp) -> Vec<String> {
         let newest = self.newest.iter();
         let over = newest.filter(|(_, id)| self.certificates[*id].not_after <= now);
-        over.map(|(names, _)| names.join(",")).chain(self.gaps.iter().cloned()).collect()
+        over.map(|(names, _)| names.join(","))
+            .chain(self.gaps.iter().cloned())
+            .collect()
     }
 
     /// Sets of names that have had a certificate.
@@ -100,9 +105,12 @@ impl CertificatesSeen {
         };
         let at = seen.sent_at;
         if at < certificate.may_poll_at {
-            self.early_polls.push(format!("{id} at {at}, {} was told", certificate.may_poll_at));
+            self.early_polls
+                .push(format!("{id} at {at}, {} was told", certificate.may_poll_at));
         }
-        let replaced = certificate.replaced_at.is_some_and(|since| since + ON_ITS_WAY < at);
+        let replaced = certificate
+            .replaced_at
+            .is_some_and(|since| since + ON_ITS_WAY < at);
         if replaced || certificate.not_after <= at {
             self.idle_polls.push(format!("{id} at {at}"));
         }
@@ -127,18 +135,20 @@ impl CertificatesSeen {
             .collect();
         names.sort();
         let before = self.newest.get(&names).map(|id| (id, &self.certificates[id]));
-        let position = before.and_then(|(_, certificate)| {
+        let window = before.and_then(|(_, certificate)| {
             let info: Value = serde_json::from_slice(&certificate.renewal_info).ok()?;
-            let moment = |name: &str| -> Option<Timestamp> { info["suggestedWindow"][name].as_str()?.parse().ok() };
+            let moment =
+                |name: &str| -> Option<Timestamp> { info["suggestedWindow"][name].as_str()?.parse().ok() };
             let (start, end) = (moment("start")?, moment("end")?);
             let width = end.duration_since(start).as_secs_f64();
-            Some(seen.sent_at.duration_since(start).as_secs_f64() / width)
+            let position = seen.sent_at.duration_since(start).as_secs_f64() / width;
+            Some(Window { position, end })
         });
         let names_its_predecessor = before.is_some_and(|(id, _)| order["replaces"] == id.as_str());
         self.orders.push(Order {
             names,
             at: seen.sent_at,
-            position,
+            window,
             names_its_predecessor,
         });
     }
@@ -156,7 +166,8 @@ impl CertificatesSeen {
         {
             before.replaced_at = Some(at);
             if before.not_after <= at {
-                self.gaps.push(format!("{} from {} to {at}", names.join(","), before.not_after));
+                self.gaps
+                    .push(format!("{} from {} to {at}", names.join(","), before.not_after));
             }
         }
         self.certificates.entry(id).or_insert(Certificate {

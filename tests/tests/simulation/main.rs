@@ -20,7 +20,9 @@ mod wire;
 /// A number from the environment, for runs larger than the usual.
 fn number_from(variable: &str, usual: usize) -> usize {
     match std::env::var(variable) {
-        Ok(text) => text.parse().unwrap_or_else(|_| panic!("{variable} is not a number: {text}")),
+        Ok(text) => text
+            .parse()
+            .unwrap_or_else(|_| panic!("{variable} is not a number: {text}")),
         Err(_) => usual,
     }
 }

@@ -2,7 +2,9 @@
 
 use std::{sync::Arc, time::Duration};
 
-use dns01d::plugin::{CallError, Done, InstanceInfo, Operation, ProviderClient, Record, RecordKind, RecordOutcome};
+use dns01d::plugin::{
+    CallError, Done, InstanceInfo, Operation, ProviderClient, Record, RecordKind, RecordOutcome,
+};
 use futures_util::future::{BoxFuture, FutureExt as _};
 use lab::dns::DnsServer;
 

@@ -1,17 +1,15 @@
 //! An engine with everything around it, and the days that it lives through.
 
-use std::{
-    collections::BTreeMap,
-    path::PathBuf,
-    sync::Arc,
-    time::Duration,
-};
+use std::{collections::BTreeMap, path::PathBuf, sync::Arc, time::Duration};
 
 use dns01d::{
     acme,
     challenge::{OwnerLocks, Publisher, Route, Routes},
     dns::{self, Dns},
-    engine::{Authority, AuthorityOptions, Certificate, DEFAULT_CHALLENGES, DEFAULT_CONCURRENCY, Engine, KeySource, Options, World},
+    engine::{
+        Authority, AuthorityOptions, Certificate, DEFAULT_CHALLENGES, DEFAULT_CONCURRENCY, Engine, KeySource,
+        Options, World,
+    },
     outputs,
     pki::{ChainPreference, KeyType},
     plugin::ProviderClient,
@@ -124,19 +122,32 @@ impl Stage {
     /// Starts a daemon on what the one before it left.
     pub async fn start(&self) -> Life {
         let database = self.directory.path().join("state.db");
-        let store = Arc::new(StillStore::new(Sqlite::open(&database).unwrap(), self.fuse.clone()));
+        let store = Arc::new(StillStore::new(
+            Sqlite::open(&database).unwrap(),
+            self.fuse.clone(),
+        ));
         let world = self.world(store.clone());
         let options = Options {
             concurrency: DEFAULT_CONCURRENCY,
         };
-        let engine = Engine::new(store.clone(), self.clock.clone(), self.random.clone(), options, world);
+        let engine = Engine::new(
+            store.clone(),
+            self.clock.clone(),
+            self.random.clone(),
+            options,
+            world,
+        );
         let engine = Arc::new(engine);
         let living = engine.clone();
         let running = tokio::spawn(async move {
             living.boot().await.unwrap();
             living.run(CancellationToken::new(), Duration::ZERO).await;
         });
-        Life { engine, store, running }
+        Life {
+            engine,
+            store,
+            running,
+        }
     }
 
     /// A daemon's life of so long, and its sudden end.
@@ -211,7 +222,11 @@ impl Stage {
 impl Life {
     /// Ends it at whatever await it stands.
     pub async fn kill(self) {
-        let Life { engine, store, running } = self;
+        let Life {
+            engine,
+            store,
+            running,
+        } = self;
         running.abort();
         drop(engine);
         // its tasks are gone when nobody holds the store any more; only then may the next one open it
@@ -242,7 +257,10 @@ fn certificate(directory: &TempDir, name: &str, identifiers: &[String], cas: &[u
     Certificate {
         name: name.parse().unwrap(),
         identifiers,
-        cas: cas.iter().map(|number| format!("ca{number}").parse().unwrap()).collect(),
+        cas: cas
+            .iter()
+            .map(|number| format!("ca{number}").parse().unwrap())
+            .collect(),
         profiles: BTreeMap::new(),
         key: KeySource::Generate(KeyType::EcdsaP256),
         challenges: DEFAULT_CHALLENGES.into(),

@@ -11,8 +11,8 @@ use dns01d::{
     deployment, revocation,
     schedule::Cause,
     store::{
-        Account, Answer, Begun, CertificateRow, Change, Due, Issuance, Job, JobKind, NewRevocation, Note, Record,
-        RecordRemoval, RenewalInfoHeard, Revocation, Sqlite, Store, Wanted,
+        Account, Answer, Begun, CertificateRow, Change, Due, Issuance, Job, JobKind, NewRevocation, Note,
+        Record, RecordRemoval, RenewalInfoHeard, Revocation, Sqlite, Store, Wanted,
     },
     types::{CaName, CertificateName, DnsName, InstanceName},
 };

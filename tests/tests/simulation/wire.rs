@@ -16,8 +16,8 @@ use dns01d::{
 };
 use futures_util::future::{BoxFuture, FutureExt as _};
 use http_body_util::BodyExt as _;
-use hyper_util::service::TowerToHyperService;
 use hyper::{HeaderMap, Request, Response, service::Service as _};
+use hyper_util::service::TowerToHyperService;
 use jiff::Timestamp;
 use lab::ca::Reset;
 use parking_lot::Mutex;
@@ -110,7 +110,11 @@ impl Wire for CaWire {
         async move {
             self.fuse.burn().await;
             let sent_at = self.clock.now();
-            let sent = request.body().and_then(|body| body.as_bytes()).unwrap_or_default().to_vec();
+            let sent = request
+                .body()
+                .and_then(|body| body.as_bytes())
+                .unwrap_or_default()
+                .to_vec();
             let path = request.url().path().to_owned();
             let mut asked = Request::new(Body::from(sent.clone()));
             *asked.method_mut() = request.method().clone();
