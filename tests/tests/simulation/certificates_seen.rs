@@ -31,8 +31,6 @@ struct Certificate {
 /// An order, seen against the window of the certificate that it follows.
 #[derive(Clone, Debug)]
 pub struct Order {
-    pub names: Vec<String>,
-    pub at: Timestamp,
     /// `None` for a first certificate, or where the CA had suggested nothing.
     pub window: Option<Window>,
     pub names_its_predecessor: bool,
@@ -146,8 +144,6 @@ impl CertificatesSeen {
         });
         let names_its_predecessor = before.is_some_and(|(id, _)| order["replaces"] == id.as_str());
         self.orders.push(Order {
-            names,
-            at: seen.sent_at,
             window,
             names_its_predecessor,
         });

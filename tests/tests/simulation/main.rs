@@ -7,7 +7,9 @@
 //! `SIM_CERTIFICATES` and `SIM_CASES` make the larger tests as large as their figures are promised for.
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on says where")]
 
+mod behaviours;
 mod certificates_seen;
+mod crashes;
 mod fuse;
 mod name_server;
 mod ninety_days;
