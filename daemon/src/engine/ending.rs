@@ -70,6 +70,7 @@ impl Worker<'_> {
         let text = blame.fault.text.clone();
         let mut change = self.change(&state, records);
         change.charges = self.charges_of(&blame);
+        change.still_begun = matches!(self.durable, Some(State::Finalizing { .. }));
         change.troubles = Some(troubles);
         change.notes = vec![Note {
             at: now,
@@ -230,6 +231,7 @@ impl Worker<'_> {
         info!(cert = %name, ca = %self.ca, serial = issued.serial, not_after = %issued.not_after, renew_at = %issued.renew_at, generation, "certificate issued");
         let mut change = Change::of(name.clone(), now);
         change.issuance = Some(None);
+        change.still_begun = true;
         change.remove_records = true;
         change.next_attempt = Some(Some(issued.renew_at));
         change.renewal_info = Some(issued.cert_id.clone().map(|id| RenewalInfo::new(id, now)));

@@ -11,7 +11,7 @@ use super::{Engine, World};
 use crate::{
     acme::{self, Retry},
     pki::CertId,
-    schedule::{Cause, Heard, RenewalInfo, Suggested, Window},
+    schedule::{Heard, RenewalInfo, Suggested, Window},
     store::{CertificateRow, Issued, Note, RenewalInfoHeard, StoreError},
     types::CertificateName,
 };
@@ -95,9 +95,6 @@ async fn ask(
     let note = moved.map(|suggested| news(&name, suggested, now));
     Ok(Some(RenewalInfoHeard {
         next_check: next.next_check(issued.not_after),
-        cause: moved
-            .filter(|suggested| suggested.window.end <= now)
-            .map(|_| Cause::Revocation),
         certificate: name,
         info: next,
         note,

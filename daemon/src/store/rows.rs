@@ -162,6 +162,8 @@ pub struct Change {
     pub charges: Vec<Charge>,
     /// A certificate is asked for from this moment on: counts for the breaker.
     pub begun: Option<(CaName, Cause)>,
+    /// The certificate that was asked for last may have been issued as late as now.
+    pub still_begun: bool,
     /// What is to be read of it later.
     pub notes: Vec<Note>,
 }
@@ -204,8 +206,6 @@ pub struct RenewalInfoHeard {
     pub info: RenewalInfo,
     /// When the CA is asked again; `None` for never.
     pub next_check: Option<Timestamp>,
-    /// Why the renewal is asked for, where the news is more than a plan.
-    pub cause: Option<Cause>,
     /// What is to be read of it later.
     pub note: Option<Note>,
 }
@@ -230,6 +230,7 @@ impl Change {
             troubles: None,
             charges: Vec::new(),
             begun: None,
+            still_begun: false,
             notes: Vec::new(),
         }
     }

@@ -226,6 +226,9 @@ pub(super) fn apply(connection: &Connection, change: &Change) -> Result<Vec<Reco
     if let Some((ca, cause)) = &change.begun {
         ledger::begin(connection, name, ca, *cause, change.now)?;
     }
+    if change.still_begun {
+        ledger::still_begun(connection, name, change.now)?;
+    }
     match &change.issuance {
         None => {}
         Some(None) => {

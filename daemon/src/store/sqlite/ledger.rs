@@ -66,6 +66,17 @@ pub(super) fn begin(
     Ok(())
 }
 
+/// The newest issuance counts from now: a CSR may be taken long after it was made.
+pub(super) fn still_begun(connection: &Connection, name: &CertificateName, now: Timestamp) -> Result<()> {
+    connection
+        .prepare_cached(
+            "UPDATE begun SET at = max(at, ?2) WHERE rowid = \
+             (SELECT rowid FROM begun WHERE certificate = ?1 ORDER BY at DESC, rowid DESC LIMIT 1)",
+        )?
+        .execute(params![name.as_str(), now.as_millisecond()])?;
+    Ok(())
+}
+
 pub(super) fn begun(
     connection: &Connection,
     name: &CertificateName,

@@ -44,9 +44,6 @@ pub(super) fn keep(connection: &Connection, heard: &[RenewalInfoHeard], now: Tim
             let kind = JobKind::Issue;
             schedule(connection, &Job { kind, subject, due })?;
         }
-        if let Some(cause) = heard.cause {
-            certificates::set_cause(connection, name, cause)?;
-        }
     }
     Ok(())
 }

@@ -682,7 +682,6 @@ fn heard(renew_at: i64) -> RenewalInfoHeard {
         certificate: name("a"),
         next_check: info.next_check(at(9000)),
         info,
-        cause: None,
         note: None,
     }
 }
