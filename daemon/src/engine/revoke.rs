@@ -290,7 +290,7 @@ fn tell(say: &Say<'_>, revocation: &Revocation, state: &State) {
         // its first look is enough for whoever waits; the later ones are in `status`
         State::Confirming { looks, .. } => {
             if *looks == 1 {
-                let text = format!("{serial} is revoked; the CA's list does not show it yet");
+                let text = "the CA has done it; its list does not show it yet".to_owned();
                 say.send(Stage::Revoke, text, Some(Outcome::Succeeded));
             }
         }
@@ -301,7 +301,7 @@ fn tell(say: &Say<'_>, revocation: &Revocation, state: &State) {
             info!(cert = %say.certificate, serial, confirmed = by, "revocation has ended");
             say.send(
                 Stage::Revoke,
-                format!("{serial} is revoked: {by}"),
+                "the revocation has ended".to_owned(),
                 Some(Outcome::Succeeded),
             );
         }
