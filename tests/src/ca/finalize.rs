@@ -10,6 +10,7 @@ use super::Site;
 use super::csr::Csr;
 use super::issuance::{issue, issue_or_fail, set_progress};
 use super::knobs::NameStage;
+use super::ledger::CsrTaken;
 use super::order::{answer, owned};
 use super::post::Post;
 use super::problem::{Problem, ProblemType};
@@ -66,6 +67,9 @@ pub(super) async fn finalize(
         let detail = "the key is blocked: it was revoked as compromised";
         return Err(Problem::new(ProblemType::BadCsr, detail));
     }
+    let names = order.names.iter().cloned().collect();
+    let at = site.ca.now();
+    state.ledger.csr(CsrTaken { at, names });
     match knobs.processing {
         None => issue(&site, &mut state, id, &csr.key)?,
         Some(delay) => {

@@ -99,9 +99,20 @@ pub struct RenewalPoll {
     pub status: u16,
 }
 
+/// A certificate request that was taken: a certificate follows, now or when `processing` ends.
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct CsrTaken {
+    /// When.
+    pub at: Timestamp,
+    /// The order's names, sorted.
+    pub names: Vec<String>,
+}
+
 /// The memory.
 #[derive(Debug, Default)]
 pub(super) struct Ledger {
+    csrs: VecDeque<CsrTaken>,
     requests: VecDeque<RequestSeen>,
     per_endpoint: BTreeMap<Endpoint, u64>,
     validations: VecDeque<ValidationSeen>,
@@ -120,6 +131,14 @@ impl Ledger {
 
     pub(super) fn renewal_poll(&mut self, poll: RenewalPoll) {
         push(&mut self.renewal_polls, poll);
+    }
+
+    pub(super) fn csr(&mut self, csr: CsrTaken) {
+        push(&mut self.csrs, csr);
+    }
+
+    pub(super) fn csrs(&self) -> Vec<CsrTaken> {
+        self.csrs.iter().cloned().collect()
     }
 
     pub(super) fn requests(&self) -> Vec<RequestSeen> {
@@ -183,6 +202,11 @@ impl AcmeCa {
     /// The requests, oldest first.
     pub fn requests(&self) -> Vec<RequestSeen> {
         self.ledger(Ledger::requests)
+    }
+
+    /// The certificate requests that were taken, oldest first.
+    pub fn csrs_taken(&self) -> Vec<CsrTaken> {
+        self.ledger(Ledger::csrs)
     }
 
     /// What validations found, oldest first.

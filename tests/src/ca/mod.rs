@@ -54,7 +54,7 @@ pub use external_account::ExternalAccount;
 pub use faults::Reset;
 pub(crate) use http::{acceptor, connection};
 pub use knobs::{CaKnobs, Fault, FaultRule, NameProblem, NameStage, Phase, When};
-pub use ledger::{Counts, IssuedCertificate, RenewalPoll, RequestSeen, ValidationSeen};
+pub use ledger::{Counts, CsrTaken, IssuedCertificate, RenewalPoll, RequestSeen, ValidationSeen};
 pub use limits::{Limit, LimitHit, Limits, Quota};
 pub use problem::{Problem, ProblemType, Subproblem};
 pub use profile::Profile;
