@@ -1,191 +1,433 @@
-//! CAs that do what they like, for days, and then behave.
+//! CAs that behave in any way for days, and well in the end.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{
+    collections::HashMap,
+    sync::{Arc, atomic::Ordering},
+    time::Duration,
+};
 
 use dns01d::{
     clock::Clock as _,
-    random::Random as _,
+    deployment,
+    random::Random,
     schedule::{Limits, most_in_a_day},
 };
-use jiff::{SignedDuration, Timestamp};
+use jiff::{SignedDuration, Timestamp, fmt::rfc2822};
 use lab::ca::{
-    CaKnobs, CertificateFault, Endpoint, Fault, FaultRule, NameProblem, NameStage, Phase, ProblemType,
-    RenewalAnswers, ReplacesAnswers, RetryAfter, When,
+    AcmeCa, CaKnobs, CertificateFault, Endpoint, Fault, FaultRule, NameProblem, NameStage, Phase,
+    ProblemType, RenewalAnswers, ReplacesAnswers, RetryAfter, When, Window,
 };
+use parking_lot::Mutex;
 
 use super::{
+    certificates_seen::CertificatesSeen,
     number_from,
     stage::{Plot, Stage, ZONE},
     virtual_clock::Seeded,
+    wire::{CaWire, Seen},
 };
 
 const HOUR: Duration = Duration::from_secs(3600);
-const DAY: Duration = Duration::from_secs(24 * 3600);
-/// Long enough for the longest wait that a CA may ask for, a week.
-const PEACE: Duration = Duration::from_secs(8 * 24 * 3600);
+const DAY: Duration = Duration::from_secs(86_400);
+/// Behaviours, each of a CA with one certificate, that one daemon has to do with.
+const AT_ONCE: usize = 25;
+/// How long they go on, and how many moods each has meanwhile.
+const BAD_DAYS: u32 = 5;
+const MOODS: u32 = 6;
+/// The longest wait that a CA's word is good for is a week, and a tenth is added.
+const GOOD_DAYS: u32 = 9;
+const LIFETIMES: [Duration; 4] = [
+    Duration::from_secs(24 * 3600),
+    Duration::from_secs(160 * 3600),
+    Duration::from_secs(45 * 86_400),
+    Duration::from_secs(90 * 86_400),
+];
 
-/// Dice of one case.
-struct Dice(Seeded);
-
-impl Dice {
-    fn of(&self, most: u64) -> u64 {
-        self.0.u64() % most
+#[tokio::test(start_paused = true)]
+async fn no_behaviour_of_a_ca_leads_to_a_flood_an_early_request_or_an_end() {
+    let cases = number_from("SIM_CASES", 50);
+    let mut worst = Worst::default();
+    for batch in 0..cases.div_ceil(AT_ONCE) {
+        run(batch as u64 + 1, AT_ONCE.min(cases - batch * AT_ONCE), &mut worst).await;
     }
-
-    fn one<T: Copy>(&self, choices: &[T]) -> T {
-        choices[self.of(choices.len() as u64) as usize]
-    }
-
-    fn retry_after(&self) -> RetryAfter {
-        self.one(&[
-            RetryAfter::Absent,
-            RetryAfter::Seconds(0),
-            RetryAfter::Seconds(90),
-            RetryAfter::DateIn(600),
-            RetryAfter::Seconds(7200),
-            RetryAfter::Seconds(315_360_000),
-        ])
-    }
-
-    /// What the CA does in the next hours.
-    fn mood(&self, lifetime: Duration) -> CaKnobs {
-        let mut knobs = CaKnobs {
-            lifetime,
-            backdate: self.one(&[Duration::ZERO, HOUR, lifetime * 3 / 4]),
-            nonce_reject: self.one(&[0.0, 0.2, 0.6]),
-            renewal_info: self.one(&[
-                RenewalAnswers::Offered,
-                RenewalAnswers::AlwaysOpen,
-                RenewalAnswers::Inverted,
-                RenewalAnswers::NotFound,
-                RenewalAnswers::InternalError,
-                RenewalAnswers::Garbage,
-            ]),
-            renewal_retry_after: self.retry_after(),
-            replaces: self.one(&[
-                ReplacesAnswers::Checked,
-                ReplacesAnswers::AlreadyReplaced,
-                ReplacesAnswers::Refused,
-            ]),
-            processing: self.one(&[None, None, Some(HOUR)]),
-            certificate_fault: self.one(&[
-                None,
-                None,
-                Some(CertificateFault::WrongKey),
-                Some(CertificateFault::NameMissing),
-                Some(CertificateFault::Expired),
-            ]),
-            reuse_orders: self.of(2) == 0,
-            reuse_authorizations: self.of(2) == 0,
-            ..CaKnobs::default()
-        };
-        if self.of(3) == 0 {
-            knobs.faults.push(FaultRule {
-                endpoint: self.one(&[
-                    None,
-                    Some(Endpoint::NewOrder),
-                    Some(Endpoint::Finalize),
-                    Some(Endpoint::Challenge),
-                    Some(Endpoint::Certificate),
-                ]),
-                when: self.one(&[When::Share(0.5), When::Always, When::Next(2)]),
-                phase: self.one(&[Phase::Before, Phase::After]),
-                fault: self.one(&[
-                    Fault::Status(500),
-                    Fault::Status(404),
-                    Fault::RateLimited(self.retry_after()),
-                    Fault::Unavailable(self.retry_after()),
-                    Fault::InternalError,
-                    Fault::Reset,
-                    Fault::Paused,
-                    Fault::Html,
-                ]),
-            });
-        }
-        if self.of(4) == 0 {
-            knobs.name_problems.push(NameProblem {
-                name: format!("n0.{ZONE}"),
-                at: self.one(&[NameStage::NewOrder, NameStage::Validation, NameStage::Finalize]),
-                problem: ProblemType::Unauthorized,
-                detail: "not today".into(),
-            });
-        }
-        knobs
-    }
+    println!("{cases} behaviours: {worst:?}");
 }
 
-/// The largest number of these moments that a stretch of time of this length holds.
-fn most_within(mut moments: Vec<Timestamp>, length: SignedDuration) -> usize {
-    moments.sort_unstable();
+/// The most that was seen of anything.
+#[derive(Debug, Default)]
+struct Worst {
+    certificates: usize,
+    asked_in_a_day: usize,
+    failures_in_an_hour: usize,
+    requests: u64,
+}
+
+async fn run(seed: u64, behaviours: usize, worst: &mut Worst) {
+    let lifetime = |number: usize| LIFETIMES[number % LIFETIMES.len()];
+    let plot = Plot {
+        seed,
+        cas: (0..behaviours)
+            .map(|number| CaKnobs {
+                lifetime: lifetime(number),
+                ..CaKnobs::default()
+            })
+            .collect(),
+        certificates: (0..behaviours)
+            .map(|number| {
+                (
+                    format!("n{number}"),
+                    vec![format!("n{number}.{ZONE}")],
+                    vec![number],
+                )
+            })
+            .collect(),
+        limits: Limits::NONE,
+    };
+    let stage = Stage::new(plot);
+    let seen: Vec<_> = stage
+        .peers
+        .iter()
+        .map(|peer| CertificatesSeen::on(&peer.wire))
+        .collect();
+    let manners: Vec<_> = stage.peers.iter().map(|peer| Manners::on(&peer.wire)).collect();
+    let dice = Seeded::new(seed.wrapping_mul(77));
+    // some begin badly
+    for (number, peer) in stage
+        .peers
+        .iter()
+        .enumerate()
+        .filter(|(number, _)| number % 2 == 0)
+    {
+        turn(&dice, &peer.ca, number, lifetime(number));
+    }
+    let mut life = stage.start().await;
+    let turns = behaviours as u32 * MOODS;
+    for _ in 0..turns {
+        let pause = BAD_DAYS * DAY / turns;
+        tokio::time::sleep(pause.mul_f64(0.5 + dice.below(1000) as f64 / 1000.0)).await;
+        let number = dice.below(behaviours as u64) as usize;
+        let peer = &stage.peers[number];
+        peer.wire.away.store(dice.below(8) == 0, Ordering::Relaxed);
+        turn(&dice, &peer.ca, number, lifetime(number));
+        // killed about twice a day
+        if dice.below(u64::from(turns / (2 * BAD_DAYS))) == 0 {
+            life.kill().await;
+            life = stage.start().await;
+        }
+    }
+    for (number, peer) in stage.peers.iter().enumerate() {
+        peer.wire.away.store(false, Ordering::Relaxed);
+        peer.ca.knobs().update(|knobs| {
+            *knobs = CaKnobs {
+                lifetime: lifetime(number),
+                ..CaKnobs::default()
+            };
+        });
+    }
+    tokio::time::sleep(GOOD_DAYS * DAY).await;
+
+    for (number, peer) in stage.peers.iter().enumerate() {
+        let of = format!("seed {seed}, n{number}");
+        let row = life.row(&format!("n{number}")).await;
+        let issued = row
+            .issued
+            .clone()
+            .unwrap_or_else(|| panic!("{of}: no certificate: {row:?}"));
+        assert!(issued.not_after > stage.clock.now(), "{of}: expired: {row:?}");
+        assert!(
+            matches!(row.deployment, Some(deployment::State::Deployed { .. })),
+            "{of}: {row:?}"
+        );
+
+        let manners = manners[number].lock();
+        assert_eq!(manners.early, [""; 0], "{of}");
+        let day = SignedDuration::from_hours(24);
+        let bounds = (Timestamp::UNIX_EPOCH, Timestamp::UNIX_EPOCH + lifetime(number));
+        let asked: Vec<Timestamp> = peer.ca.csrs_taken().into_iter().map(|taken| taken.at).collect();
+        let asked_in_a_day = most_within(&asked, day);
+        assert!(
+            asked_in_a_day <= most_in_a_day(Some(bounds)) as usize,
+            "{of}: {asked_in_a_day} certificates in a day: {asked:?}"
+        );
+        let failed = peer
+            .ca
+            .validations()
+            .into_iter()
+            .filter(|seen| seen.failure.is_some());
+        let failed = most_within(
+            &failed.map(|seen| seen.at).collect::<Vec<_>>(),
+            SignedDuration::from_hours(1),
+        );
+        assert!(failed <= 5, "{of}: {failed} failed authorizations in an hour");
+        let seen = seen[number].lock();
+        assert_eq!(seen.early_polls, [""; 0], "{of}");
+        assert_eq!(seen.idle_polls, [""; 0], "{of}");
+
+        worst.certificates = worst.certificates.max(peer.ca.counts().certificates);
+        worst.asked_in_a_day = worst.asked_in_a_day.max(asked_in_a_day);
+        worst.failures_in_an_hour = worst.failures_in_an_hour.max(failed);
+        worst.requests = worst.requests.max(peer.ca.requests_by_endpoint().values().sum());
+    }
+    life.kill().await;
+}
+
+/// The most moments that any such stretch of time holds.
+fn most_within(moments: &[Timestamp], stretch: SignedDuration) -> usize {
     let within = |first: &Timestamp| {
-        let inside = moments
-            .iter()
-            .filter(|moment| *moment >= first && moment.duration_since(*first) < length);
-        inside.count()
+        let inside = |at: &&Timestamp| *at >= first && at.duration_since(*first) < stretch;
+        moments.iter().filter(inside).count()
     };
     moments.iter().map(within).max().unwrap_or(0)
 }
 
-#[tokio::test(start_paused = true)]
-async fn whatever_a_ca_does_no_certificate_is_asked_for_beyond_the_breaker_and_peace_brings_one() {
-    let cases = number_from("SIM_CASES", 40);
-    let mut asked_for = 0;
-    for case in 0..cases {
-        let dice = Dice(Seeded::new(case as u64));
-        let lifetime = dice.one(&[90 * DAY, Duration::from_secs(160 * 3600), DAY]);
-        let stage = Stage::new(Plot {
-            limits: Limits::NONE,
-            ..Plot::plain(case as u64, dice.mood(lifetime), 1)
-        });
-        let ca = &stage.peers[0].ca;
-        for _ in 0..8 {
-            let life = stage.start().await;
-            tokio::time::sleep(12 * HOUR).await;
-            life.kill().await;
-            let mood = dice.mood(lifetime);
-            ca.knobs().update(|knobs| *knobs = mood);
-        }
-        ca.knobs().update(|knobs| {
-            *knobs = CaKnobs {
-                lifetime,
-                ..CaKnobs::default()
-            }
-        });
-        let life = stage.start().await;
-        tokio::time::sleep(PEACE).await;
+/// How a client behaves towards one CA, by its requests.
+#[derive(Debug, Default)]
+struct Manners {
+    early: Vec<String>,
+    /// Until then the CA wants to hear nothing of the order, or nothing at all.
+    orders_wait: Option<Timestamp>,
+    all_wait: Option<Timestamp>,
+    /// Orders that are not to be looked at before.
+    order_waits: HashMap<String, Timestamp>,
+}
 
-        let row = life.row("n0").await;
-        let issued = row
-            .issued
-            .unwrap_or_else(|| panic!("case {case}: no certificate: {:?}", row.last_error));
-        assert!(issued.not_after > stage.clock.now(), "case {case}: {issued:?}");
-        // an order whose answer was lost may be finalized again: it is one certificate
-        let mut orders = BTreeMap::new();
-        for request in ca.requests() {
-            if request.endpoint == Endpoint::Finalize && request.status == 200 {
-                orders.entry(request.path).or_insert(request.at);
-            }
-        }
-        let finalized: Vec<Timestamp> = orders.into_values().collect();
-        asked_for += finalized.len();
-        let begin = Timestamp::UNIX_EPOCH;
-        let life_of_one = SignedDuration::try_from(lifetime).unwrap();
-        let allowed = most_in_a_day(Some((begin, begin + life_of_one)));
-        let most = most_within(finalized, SignedDuration::from_hours(24));
-        assert!(
-            most <= allowed as usize,
-            "case {case}: {most} in a day, where {allowed} are allowed"
-        );
-        let refused: Vec<Timestamp> = ca
-            .validations()
-            .iter()
-            .filter(|validation| validation.failure.is_some())
-            .map(|validation| validation.at)
-            .collect();
-        let most = most_within(refused, SignedDuration::from_hours(1));
-        assert!(most <= 5, "case {case}: {most} failed validations in an hour");
-        life.kill().await;
+/// 503 closes a client for an hour at most, and a week is the longest wait that is believed.
+const LONGEST_CLOSURE: Duration = HOUR;
+const LONGEST_WAIT: Duration = Duration::from_secs(7 * 86_400);
+
+impl Manners {
+    fn on(wire: &CaWire) -> Arc<Mutex<Self>> {
+        let manners = Arc::new(Mutex::new(Manners::default()));
+        let sink = manners.clone();
+        wire.watch(move |seen| sink.lock().hear(seen));
+        manners
     }
-    println!("{cases} CAs, {asked_for} certificates asked for");
-    assert!(asked_for > cases, "nothing was tried");
+
+    fn hear(&mut self, seen: &Seen<'_>) {
+        let at = seen.sent_at;
+        let is_about_orders = [
+            "/new-order",
+            "/order/",
+            "/authz/",
+            "/challenge/",
+            "/finalize/",
+            "/cert/",
+        ]
+        .iter()
+        .any(|path| seen.path.starts_with(path));
+        let waits = [
+            self.all_wait,
+            self.orders_wait.filter(|_| is_about_orders),
+            self.order_waits.get(seen.path).copied(),
+        ];
+        if let Some(until) = waits.into_iter().flatten().max().filter(|until| at < *until) {
+            self.early
+                .push(format!("{} at {at}, {until} was told", seen.path));
+        }
+        let Some(wait) = retry_after(seen) else { return };
+        let until = |longest: Duration| Some(seen.at + wait.min(longest));
+        match seen.status {
+            503 => {
+                self.all_wait = self.all_wait.max(until(LONGEST_CLOSURE));
+                if is_about_orders {
+                    self.orders_wait = self.orders_wait.max(until(LONGEST_WAIT));
+                }
+            }
+            429 | 500.. if is_about_orders => self.orders_wait = self.orders_wait.max(until(LONGEST_WAIT)),
+            200 if seen.path.starts_with("/order/") => {
+                self.order_waits
+                    .extend(until(LONGEST_WAIT).map(|until| (seen.path.to_owned(), until)));
+            }
+            _ => {}
+        }
+    }
+}
+
+/// In either form; a date has whole seconds, so one less.
+fn retry_after(seen: &Seen<'_>) -> Option<Duration> {
+    let text = |name: &str| seen.headers.get(name).and_then(|value| value.to_str().ok());
+    let value = text("retry-after")?;
+    if let Ok(seconds) = value.parse() {
+        return Some(Duration::from_secs(seconds));
+    }
+    static PARSER: rfc2822::DateTimeParser = rfc2822::DateTimeParser::new();
+    let until = PARSER.parse_timestamp(value).ok()?;
+    Duration::try_from(until.duration_since(seen.at))
+        .ok()?
+        .checked_sub(Duration::from_secs(1))
+}
+
+/// Gives a CA another mood.
+fn turn(dice: &dyn Random, ca: &AcmeCa, number: usize, lifetime: Duration) {
+    let one_in = |many: u64| dice.below(many) == 0;
+    let knobs = CaKnobs {
+        lifetime,
+        nonce_reject: if one_in(3) { 0.3 } else { 0.0 },
+        faults: (0..dice.below(4)).map(|_| rule(dice)).collect(),
+        name_problems: match one_in(4) {
+            true => vec![NameProblem {
+                name: format!("n{number}.{ZONE}"),
+                at: *pick(
+                    dice,
+                    &[NameStage::NewOrder, NameStage::Validation, NameStage::Finalize],
+                ),
+                problem: *pick(
+                    dice,
+                    &[
+                        ProblemType::Unauthorized,
+                        ProblemType::Dns,
+                        ProblemType::Caa,
+                        ProblemType::RejectedIdentifier,
+                        ProblemType::ServerInternal,
+                    ],
+                ),
+                detail: "the simulation does not like it".into(),
+            }],
+            false => Vec::new(),
+        },
+        processing: one_in(3).then(|| Duration::from_secs(*pick(dice, &[1, 60, 3600, 5 * 3600, 30 * 3600]))),
+        validation_delay: Duration::from_secs(*pick(dice, &[0, 0, 0, 5, 600])),
+        backdate: *pick(
+            dice,
+            &[
+                Duration::ZERO,
+                Duration::ZERO,
+                HOUR,
+                lifetime / 2,
+                lifetime - HOUR / 2,
+            ],
+        ),
+        high_serials: one_in(2),
+        reuse_orders: one_in(2),
+        reuse_authorizations: one_in(2),
+        order_lifetime: *pick(dice, &[HOUR, 8 * HOUR, 7 * DAY]),
+        order_retry_after: answer_later(dice),
+        authorization_retry_after: answer_later(dice),
+        replaces: *pick(
+            dice,
+            &[
+                ReplacesAnswers::Checked,
+                ReplacesAnswers::Checked,
+                ReplacesAnswers::AlreadyReplaced,
+                ReplacesAnswers::Refused,
+            ],
+        ),
+        renewal_info: *pick(
+            dice,
+            &[
+                RenewalAnswers::Offered,
+                RenewalAnswers::Offered,
+                RenewalAnswers::Absent,
+                RenewalAnswers::NotFound,
+                RenewalAnswers::InternalError,
+                RenewalAnswers::Inverted,
+                RenewalAnswers::AlwaysOpen,
+                RenewalAnswers::Garbage,
+            ],
+        ),
+        renewal_retry_after: RetryAfter::Seconds(*pick(dice, &[0, 600, 21_600, 315_360_000])),
+        certificate_fault: one_in(5).then(|| {
+            *pick(
+                dice,
+                &[
+                    CertificateFault::WrongKey,
+                    CertificateFault::NameMissing,
+                    CertificateFault::Expired,
+                    CertificateFault::NotYetValid,
+                    CertificateFault::NoIntermediate,
+                    CertificateFault::WrongIntermediate,
+                ],
+            )
+        }),
+        ..CaKnobs::default()
+    };
+    ca.knobs().update(|before| *before = knobs);
+    if one_in(4) {
+        // windows in the past, as for a certificate that is to go at once
+        let end = ca.now() - HOUR;
+        for certificate in ca.certificates() {
+            let window = Window {
+                start: end - HOUR,
+                end,
+                explanation_url: None,
+            };
+            ca.set_renewal_info(&certificate.serial, window).unwrap();
+        }
+    }
+}
+
+fn rule(dice: &dyn Random) -> FaultRule {
+    let later = answer_later(dice);
+    FaultRule {
+        endpoint: *pick(
+            dice,
+            &[
+                None,
+                Some(Endpoint::Directory),
+                Some(Endpoint::NewNonce),
+                Some(Endpoint::NewAccount),
+                Some(Endpoint::NewOrder),
+                Some(Endpoint::Order),
+                Some(Endpoint::Authorization),
+                Some(Endpoint::Challenge),
+                Some(Endpoint::Finalize),
+                Some(Endpoint::Certificate),
+                Some(Endpoint::RenewalInfo),
+            ],
+        ),
+        when: *pick(
+            dice,
+            &[
+                When::Always,
+                When::Share(0.3),
+                When::Share(0.7),
+                When::Next(1),
+                When::Next(5),
+            ],
+        ),
+        phase: *pick(dice, &[Phase::Before, Phase::After]),
+        fault: *pick(
+            dice,
+            &[
+                Fault::Delay(3.0),
+                Fault::Delay(90.0),
+                Fault::Status(404),
+                Fault::Status(403),
+                Fault::Status(500),
+                Fault::Status(502),
+                Fault::RateLimited(later),
+                Fault::Unavailable(later),
+                Fault::RateLimited(later),
+                Fault::Unavailable(later),
+                Fault::InternalError,
+                Fault::Reset,
+                Fault::TruncateBody,
+                Fault::Paused,
+                Fault::Redirect(307),
+                Fault::Html,
+                Fault::NoNonce,
+                Fault::DeepJson(500),
+            ],
+        ),
+    }
+}
+
+fn answer_later(dice: &dyn Random) -> RetryAfter {
+    *pick(
+        dice,
+        &[
+            RetryAfter::Absent,
+            RetryAfter::Seconds(0),
+            RetryAfter::Seconds(30),
+            RetryAfter::Seconds(600),
+            RetryAfter::Seconds(7200),
+            RetryAfter::DateIn(90),
+            RetryAfter::DateIn(5400),
+            RetryAfter::Seconds(315_360_000),
+        ],
+    )
+}
+
+fn pick<'a, T>(dice: &dyn Random, from: &'a [T]) -> &'a T {
+    &from[dice.below(from.len() as u64) as usize]
 }

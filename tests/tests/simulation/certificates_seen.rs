@@ -13,24 +13,31 @@ use super::wire::{CaWire, Seen};
 /// RFC 9773 4.3.2: less counts as a minute, and more as a day.
 const SHORTEST: Duration = Duration::from_secs(60);
 const LONGEST: Duration = Duration::from_secs(86_400);
+/// RFC 9773 4.3.3: after a malformed answer "the client MUST make its next request after 6 hours", whatever else it says.
+const AFTER_NONSENSE: Duration = Duration::from_secs(6 * 3600);
 /// A poll may be on its way, or wait for its turn, when the successor is there.
 const ON_ITS_WAY: Duration = Duration::from_secs(5);
 
 /// A certificate as it was downloaded.
 #[derive(Debug)]
 struct Certificate {
+    names: Vec<String>,
+    downloaded_at: Timestamp,
     not_after: Timestamp,
     /// The last answer about its renewal.
     renewal_info: Vec<u8>,
+    /// The window in it, if it can be used.
+    window: Option<(Timestamp, Timestamp)>,
     /// Before that it may not be asked about again.
     may_poll_at: Timestamp,
-    /// Its successor is there since.
+    /// Its successor is asked about since.
     replaced_at: Option<Timestamp>,
 }
 
 /// An order, seen against the window of the certificate that it follows.
 #[derive(Clone, Debug)]
 pub struct Order {
+    pub at: Timestamp,
     /// `None` for a first certificate, or where the CA had suggested nothing.
     pub window: Option<Window>,
     pub names_its_predecessor: bool,
@@ -47,6 +54,7 @@ pub struct Window {
 #[derive(Debug, Default)]
 pub struct CertificatesSeen {
     certificates: HashMap<String, Certificate>,
+    /// Those in use: a client asks about what it took, and not about what it refused.
     newest: HashMap<Vec<String>, String>,
     pub orders: Vec<Order>,
     pub polls: u64,
@@ -56,7 +64,6 @@ pub struct CertificatesSeen {
     pub idle_polls: Vec<String>,
     /// Moments at which a name was without a valid certificate, though it had had one.
     pub gaps: Vec<String>,
-    pub downloads: u64,
 }
 
 impl CertificatesSeen {
@@ -98,6 +105,7 @@ impl CertificatesSeen {
 
     fn poll(&mut self, id: &str, seen: &Seen<'_>) {
         self.polls += 1;
+        self.take(id, seen.sent_at);
         let Some(certificate) = self.certificates.get_mut(id) else {
             return;
         };
@@ -117,10 +125,15 @@ impl CertificatesSeen {
             .get("retry-after")
             .and_then(|value| value.to_str().ok()?.parse().ok())
             .map_or(SHORTEST, Duration::from_secs);
-        certificate.may_poll_at = at + wait.clamp(SHORTEST, LONGEST);
+        let mut wait = wait.clamp(SHORTEST, LONGEST);
         if seen.status == 200 && certificate.renewal_info != seen.body {
             certificate.renewal_info = seen.body.to_vec();
+            certificate.window = window(seen.body);
         }
+        if seen.status == 200 && certificate.window.is_none() {
+            wait = wait.min(AFTER_NONSENSE);
+        }
+        certificate.may_poll_at = at + wait;
     }
 
     fn order(&mut self, seen: &Seen<'_>) {
@@ -134,16 +147,14 @@ impl CertificatesSeen {
         names.sort();
         let before = self.newest.get(&names).map(|id| (id, &self.certificates[id]));
         let window = before.and_then(|(_, certificate)| {
-            let info: Value = serde_json::from_slice(&certificate.renewal_info).ok()?;
-            let moment =
-                |name: &str| -> Option<Timestamp> { info["suggestedWindow"][name].as_str()?.parse().ok() };
-            let (start, end) = (moment("start")?, moment("end")?);
+            let (start, end) = certificate.window?;
             let width = end.duration_since(start).as_secs_f64();
             let position = seen.sent_at.duration_since(start).as_secs_f64() / width;
             Some(Window { position, end })
         });
         let names_its_predecessor = before.is_some_and(|(id, _)| order["replaces"] == id.as_str());
         self.orders.push(Order {
+            at: seen.sent_at,
             window,
             names_its_predecessor,
         });
@@ -155,24 +166,49 @@ impl CertificatesSeen {
         };
         let mut names: Vec<String> = chain.names().iter().map(ToString::to_string).collect();
         names.sort();
-        self.downloads += 1;
-        if let Some(before) = self.newest.insert(names.clone(), id.clone())
-            && before != id
-            && let Some(before) = self.certificates.get_mut(&before)
-        {
-            before.replaced_at = Some(at);
-            if before.not_after <= at {
-                self.gaps
-                    .push(format!("{} from {} to {at}", names.join(","), before.not_after));
-            }
-        }
         self.certificates.entry(id).or_insert(Certificate {
+            names,
+            downloaded_at: at,
             not_after: chain.not_after(),
             renewal_info: Vec::new(),
+            window: None,
             may_poll_at: Timestamp::MIN,
             replaced_at: None,
         });
     }
+
+    /// The client has begun to use a certificate.
+    fn take(&mut self, id: &str, at: Timestamp) {
+        let Some(taken) = self
+            .certificates
+            .get(id)
+            .filter(|taken| taken.replaced_at.is_none())
+        else {
+            return;
+        };
+        let (names, since) = (taken.names.clone(), taken.downloaded_at);
+        if let Some(before) = self.newest.insert(names.clone(), id.to_owned())
+            && before != id
+            && let Some(before) = self.certificates.get_mut(&before)
+        {
+            before.replaced_at = Some(at);
+            if before.not_after <= since {
+                self.gaps.push(format!(
+                    "{} from {} to {since}",
+                    names.join(","),
+                    before.not_after
+                ));
+            }
+        }
+    }
+}
+
+/// RFC 9773 4.2: one whose end is not after its start is none.
+fn window(body: &[u8]) -> Option<(Timestamp, Timestamp)> {
+    let info: Value = serde_json::from_slice(body).ok()?;
+    let moment = |name: &str| -> Option<Timestamp> { info["suggestedWindow"][name].as_str()?.parse().ok() };
+    let (start, end) = (moment("start")?, moment("end")?);
+    (start < end).then_some((start, end))
 }
 
 /// The payload of a signed request.

@@ -11,7 +11,7 @@ use dns01d::{
         Options, World,
     },
     outputs,
-    pki::{ChainPreference, KeyType},
+    pki::{Chain, ChainPreference, KeyType},
     plugin::ProviderClient,
     schedule::Limits,
     store::{CertificateRow, Sqlite, Store},
@@ -69,7 +69,10 @@ pub struct Peer {
 }
 
 pub struct Stage {
+    /// The daemon's.
     pub clock: Arc<VirtualClock>,
+    /// The CAs'.
+    pub ca_clock: Arc<VirtualClock>,
     pub random: Arc<Seeded>,
     pub dns: Arc<DnsServer>,
     pub peers: Vec<Peer>,
@@ -89,11 +92,12 @@ pub struct Life {
 impl Stage {
     pub fn new(plot: Plot) -> Self {
         let clock = Arc::new(VirtualClock::new());
+        let ca_clock = Arc::new(VirtualClock::new());
         let fuse = Arc::new(Fuse::default());
         let dns = Arc::new(DnsServer::offline(vec![Zone::new(ZONE).unwrap()]));
         let peer = |(number, knobs): (usize, CaKnobs)| {
             let seed = plot.seed.wrapping_mul(1_000_003).wrapping_add(number as u64);
-            let (ca, router) = AcmeCa::offline(dns.clone(), clock.clone(), knobs, seed).unwrap();
+            let (ca, router) = AcmeCa::offline(dns.clone(), ca_clock.clone(), knobs, seed).unwrap();
             let timeout = acme::DEFAULT_REQUEST_TIMEOUT;
             Peer {
                 ca,
@@ -113,6 +117,7 @@ impl Stage {
             certificates,
             limits: plot.limits,
             clock,
+            ca_clock,
             dns,
             fuse,
             directory,
@@ -155,6 +160,16 @@ impl Stage {
         let life = self.start().await;
         tokio::time::sleep(time).await;
         life.kill().await;
+    }
+
+    /// The certificate that servers would read now.
+    pub fn live_chain(&self, name: &str) -> Option<Chain> {
+        let certificate = self
+            .certificates
+            .iter()
+            .find(|certificate| certificate.name.as_str() == name)?;
+        let outputs = outputs::Outputs::new(certificate.output.clone());
+        Some(outputs.live().unwrap()?.chain)
     }
 
     fn world(&self, store: Arc<dyn Store>) -> World {

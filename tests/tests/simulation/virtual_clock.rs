@@ -1,6 +1,6 @@
 //! The time of day and chance, both repeatable.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 
 use dns01d::{clock::Clock, random::Random};
 use jiff::{SignedDuration, Timestamp};
@@ -14,6 +14,8 @@ const BEGIN: &str = "2028-03-01T00:00:00Z";
 pub struct VirtualClock {
     begin: Timestamp,
     begun: Instant,
+    /// How far the clock was set, in seconds.
+    set: AtomicI64,
 }
 
 impl VirtualClock {
@@ -21,14 +23,20 @@ impl VirtualClock {
         VirtualClock {
             begin: BEGIN.parse().unwrap(),
             begun: Instant::now(),
+            set: AtomicI64::new(0),
         }
+    }
+
+    /// Sets the clock forward or back, as an operator or a machine that slept would.
+    pub fn step(&self, by: SignedDuration) {
+        self.set.fetch_add(by.as_secs(), Ordering::Relaxed);
     }
 }
 
 impl Clock for VirtualClock {
     fn now(&self) -> Timestamp {
         let passed = SignedDuration::try_from(self.begun.elapsed()).unwrap();
-        self.begin + passed
+        self.begin + passed + SignedDuration::from_secs(self.set.load(Ordering::Relaxed))
     }
 }
 
