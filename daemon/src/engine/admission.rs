@@ -150,6 +150,8 @@ pub(super) async fn permitted(
     let under_way = engine.reserved.of(counters);
     let keys = counters.iter().map(|counter| counter.key.clone()).collect();
     let charged = engine.store.budgets(keys).await?;
+    let believed = |(counter, full_at): (&Counter, Option<Timestamp>)| counter.believed(full_at, now);
+    let charged: Vec<_> = counters.iter().zip(charged).map(believed).collect();
     let full_at = counters
         .iter()
         .zip(&charged)
@@ -223,6 +225,8 @@ async fn breaker(
         .into_iter()
         .filter(|begun| begun.cause.is_asked_for() == asked_for)
         .map(|begun| begun.at)
+        // what is to come was noted by a clock that was ahead
+        .filter(|at| *at <= now)
         .collect();
     let life = row
         .issued

@@ -20,8 +20,8 @@ use crate::{
 ///
 /// # Errors
 /// When the store does not answer.
-pub(super) async fn run(engine: &Engine, world: &World) -> Result<(), StoreError> {
-    for row in engine.store.certificates().await? {
+pub(super) async fn run(engine: &Engine, world: &World, rows: &[CertificateRow]) -> Result<(), StoreError> {
+    for row in rows {
         let Some(certificate) = world.certificates.get(&row.name) else {
             continue;
         };
@@ -37,9 +37,9 @@ pub(super) async fn run(engine: &Engine, world: &World) -> Result<(), StoreError
         };
         match live {
             Some(live) if row.issued.is_none() => {
-                adopt(engine, certificate, &row, live.generation.number, &live.chain).await?;
+                adopt(engine, certificate, row, live.generation.number, &live.chain).await?;
             }
-            None if is_lost(&row) => {
+            None if is_lost(row) => {
                 warn!(cert = %row.name, directory = %certificate.output.directory.display(), "live files are gone; the certificate is obtained again");
                 let now = engine.clock.now();
                 engine

@@ -22,6 +22,7 @@ mod queue;
 mod renewal_info;
 mod reserved;
 mod revoke;
+mod set_back;
 mod standing;
 mod world;
 

@@ -8,7 +8,7 @@ use std::{
 };
 
 use jiff::Timestamp;
-use parking_lot::RwLock;
+use parking_lot::{Mutex, RwLock};
 use tokio::{
     sync::{Notify, broadcast},
     task::{Id, JoinSet},
@@ -31,7 +31,7 @@ use crate::{
 
 /// Waits are compared with the wall clock at least this often: timers stand
 /// still while the machine sleeps, and clocks are stepped.
-const WATCH: Duration = Duration::from_secs(60);
+pub(super) const WATCH: Duration = Duration::from_secs(60);
 /// A job whose worker could not even write down its failure (full disk, panic)
 /// is left alone for this long.
 const COOLING: Duration = Duration::from_secs(10);
@@ -64,6 +64,8 @@ pub struct Engine {
     pub(super) reserved: Reserved,
     /// One order at a time asks whether it may be placed.
     pub(super) admitting: tokio::sync::Mutex<()>,
+    /// What the clock said at the last look.
+    pub(super) looked_at: Mutex<Timestamp>,
 }
 
 type JobKey = (JobKind, String);
@@ -107,6 +109,7 @@ impl Engine {
             turns: AtomicU64::new(0),
             reserved: Reserved::default(),
             admitting: tokio::sync::Mutex::default(),
+            looked_at: Mutex::new(Timestamp::MIN),
         }
     }
 
@@ -117,7 +120,9 @@ impl Engine {
     pub async fn boot(&self) -> Result<(), StoreError> {
         let world = self.world();
         self.store.adopt(world.wanted(), self.clock.now()).await?;
-        adopt::run(self, &world).await?;
+        let rows = self.store.certificates().await?;
+        adopt::run(self, &world, &rows).await?;
+        self.plan_anew(rows).await?;
         self.plan_rollovers().await?;
         // a row without an issuance that needs it was left by a kill; its job is due anyway
         for record in self.store.leftovers().await? {
@@ -238,6 +243,9 @@ impl Engine {
         // workers see the end of the drain, not its beginning
         let halt = CancellationToken::new();
         while !stop.is_cancelled() {
+            if let Err(error) = self.look_at_the_clock().await {
+                error!(%error, "what was planned by a wrong clock cannot be planned anew");
+            }
             let next = match self.fill(&mut work, &halt).await {
                 Ok(next) => next,
                 Err(error) => {

@@ -145,6 +145,13 @@ impl Counter {
             .unwrap_or(Timestamp::MIN)
     }
 
+    /// The moment that was kept, unless it lies so far ahead that a clock which was wrong has kept it.
+    pub fn believed(&self, full_at: Option<Timestamp>, now: Timestamp) -> Option<Timestamp> {
+        // once over is possible, where things count that could not be refused
+        let furthest = now.checked_add(self.limit.per * 2).unwrap_or(Timestamp::MAX);
+        full_at.filter(|full_at| *full_at <= furthest)
+    }
+
     /// The moment to keep after one more.
     pub fn charged(&self, full_at: Option<Timestamp>, now: Timestamp) -> Timestamp {
         let begin = full_at.map_or(now, |full_at| full_at.max(now));
@@ -227,6 +234,18 @@ mod tests {
         keys.dedup();
         assert_eq!(keys.len(), 6);
         assert!(super::counters(&Limits::NONE, SCOPE, &names).is_empty());
+    }
+
+    #[test]
+    fn what_a_clock_that_was_ahead_has_kept_is_not_believed() {
+        let counter = counter(5, 1000, false);
+        assert_eq!(counter.believed(Some(at(1000)), at(0)), Some(at(1000)));
+        assert_eq!(
+            counter.believed(Some(at(1600)), at(0)),
+            Some(at(1600)),
+            "it may be overdrawn"
+        );
+        assert_eq!(counter.believed(Some(at(315_360_000)), at(0)), None);
     }
 
     #[test]

@@ -41,7 +41,8 @@ pub fn choose_ca<'a>(
     let is_held_down = |ca: &&CaName| {
         troubles.get(*ca).is_some_and(|trouble| {
             let failed = trouble.hopeless || trouble.failures >= patience;
-            failed && now.duration_since(trouble.at) < HOLD_DOWN
+            // a moment to come was noted by a clock that was ahead
+            failed && now.duration_since(trouble.at).abs() < HOLD_DOWN
         })
     };
     cas.iter().find(|ca| !is_held_down(ca)).or_else(|| cas.first())
@@ -87,6 +88,14 @@ mod tests {
             "it is not gone back to in an hour"
         );
         assert_eq!(chosen(&troubles(3, false), false, 86_400), "first");
+    }
+
+    #[test]
+    fn a_trouble_that_a_clock_which_was_ahead_has_noted_holds_nobody_down() {
+        assert_eq!(
+            choose_ca(&cas(), &troubles(9, true), false, at(-315_360_000)),
+            cas().first()
+        );
     }
 
     #[test]

@@ -12,8 +12,11 @@ pub const LONG_LIFETIME: SignedDuration = SignedDuration::from_hours(10 * 24);
 /// what Boulder suggests through ARI. It spreads the load of many daemons.
 const WINDOW_DIVISOR: i64 = 50;
 
-/// No certificate is renewed sooner after its issuance, not even one that arrived expired.
+/// No certificate is renewed sooner after its issuance.
 const SHORTEST: SignedDuration = SignedDuration::from_secs(10);
+
+/// One that had ended when it came: a clock is wrong, ours or the CA's, and the next would be no better.
+const AFTER_AN_EXPIRED_ONE: SignedDuration = SignedDuration::from_hours(24);
 
 /// The moment at which a certificate valid from `not_before` to `not_after`, issued
 /// `now`, is renewed. `random` picks one uniformly random moment of the window;
@@ -24,7 +27,12 @@ const SHORTEST: SignedDuration = SignedDuration::from_secs(10);
 pub fn renewal_moment(not_before: Timestamp, not_after: Timestamp, now: Timestamp, random: u64) -> Timestamp {
     let moment = window(not_before, not_after).pick(random);
     let remaining = not_after.as_millisecond() - now.as_millisecond();
-    let earliest = now.as_millisecond() + (remaining / 3).max(SHORTEST.as_millis() as i64);
+    let shortest = if remaining > 0 {
+        SHORTEST
+    } else {
+        AFTER_AN_EXPIRED_ONE
+    };
+    let earliest = now.as_millisecond() + (remaining / 3).max(shortest.as_millis() as i64);
     Timestamp::from_millisecond(moment.as_millisecond().max(earliest)).unwrap_or(not_after)
 }
 
@@ -79,6 +87,12 @@ mod tests {
         let moment = renewal_moment(at(0), at(6 * DAY), at(0), 1 << 63);
         assert!((moment.as_second() - 3 * DAY).abs() <= 6 * DAY / 50, "{moment}");
         assert_eq!(planned_interval(at(0), at(6 * DAY)).as_secs(), 3 * DAY);
+    }
+
+    #[test]
+    fn a_certificate_that_had_ended_when_it_came_is_followed_a_day_later() {
+        let moment = renewal_moment(at(0), at(90 * DAY), at(3650 * DAY), 0);
+        assert_eq!(moment, at(3651 * DAY));
     }
 
     #[test]
