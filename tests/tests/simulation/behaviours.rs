@@ -112,6 +112,9 @@ async fn run(seed: u64, behaviours: usize, worst: &mut Worst) {
         // killed about twice a day
         if dice.below(u64::from(turns / (2 * BAD_DAYS))) == 0 {
             life.kill().await;
+            manners
+                .iter()
+                .for_each(|manners| manners.lock().in_mind = InMind::default());
             life = stage.start().await;
         }
     }
@@ -184,11 +187,23 @@ fn most_within(moments: &[Timestamp], stretch: SignedDuration) -> usize {
 #[derive(Debug, Default)]
 struct Manners {
     early: Vec<String>,
-    /// Until then the CA wants to hear nothing of the order, or nothing at all.
-    orders_wait: Option<Timestamp>,
-    all_wait: Option<Timestamp>,
-    /// Orders that are not to be looked at before.
-    order_waits: HashMap<String, Timestamp>,
+    /// Until then the CA wants to hear nothing of the order; a restart knows.
+    orders_wait: Option<Told>,
+    /// What a process that looks at its order has in mind, and the next one has not.
+    in_mind: InMind,
+}
+
+/// Until when to wait, and by which answer.
+type Told = (Timestamp, String);
+
+#[derive(Debug, Default)]
+struct InMind {
+    /// Nothing at all is to be asked before.
+    all_wait: Option<Told>,
+    /// Nor anything of orders.
+    looks_wait: Option<Told>,
+    /// Nor these.
+    order_waits: HashMap<String, Told>,
 }
 
 /// 503 closes a client for an hour at most, and a week is the longest wait that is believed.
@@ -215,28 +230,35 @@ impl Manners {
         ]
         .iter()
         .any(|path| seen.path.starts_with(path));
+        let in_mind = &mut self.in_mind;
         let waits = [
-            self.all_wait,
-            self.orders_wait.filter(|_| is_about_orders),
-            self.order_waits.get(seen.path).copied(),
+            in_mind.all_wait.as_ref(),
+            self.orders_wait.as_ref().filter(|_| is_about_orders),
+            in_mind.looks_wait.as_ref().filter(|_| is_about_orders),
+            in_mind.order_waits.get(seen.path),
         ];
-        if let Some(until) = waits.into_iter().flatten().max().filter(|until| at < *until) {
+        if let Some((until, by)) = waits.into_iter().flatten().max().filter(|(until, _)| at < *until) {
+            let asked = seen.path;
             self.early
-                .push(format!("{} at {at}, {until} was told", seen.path));
+                .push(format!("{asked} at {at}, where {until} was told by {by}"));
         }
         let Some(wait) = retry_after(seen) else { return };
-        let until = |longest: Duration| Some(seen.at + wait.min(longest));
+        let is_look = seen.path.starts_with("/order/") || seen.path.starts_with("/authz/");
+        let told = |longest| {
+            let by = format!("{} for {} at {}", seen.status, seen.path, seen.at);
+            Some((seen.at + wait.min(longest), by))
+        };
+        if seen.status == 503 {
+            in_mind.all_wait = in_mind.all_wait.take().max(told(LONGEST_CLOSURE));
+        }
+        let until = told(LONGEST_WAIT);
         match seen.status {
-            503 => {
-                self.all_wait = self.all_wait.max(until(LONGEST_CLOSURE));
-                if is_about_orders {
-                    self.orders_wait = self.orders_wait.max(until(LONGEST_WAIT));
-                }
-            }
-            429 | 500.. if is_about_orders => self.orders_wait = self.orders_wait.max(until(LONGEST_WAIT)),
+            429 | 500.. if is_look => in_mind.looks_wait = in_mind.looks_wait.take().max(until),
+            429 | 500.. if is_about_orders => self.orders_wait = self.orders_wait.take().max(until),
             200 if seen.path.starts_with("/order/") => {
-                self.order_waits
-                    .extend(until(LONGEST_WAIT).map(|until| (seen.path.to_owned(), until)));
+                in_mind
+                    .order_waits
+                    .extend(until.map(|until| (seen.path.to_owned(), until)));
             }
             _ => {}
         }
