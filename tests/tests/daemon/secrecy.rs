@@ -25,6 +25,8 @@ use super::{
 };
 
 const RETRIED: Duration = Duration::from_secs(100);
+/// Instances whose processes must have been looked at.
+const PLUGINS: [&str; 2] = ["dns", "wrong-secret"];
 /// `internal` succeeds in spite of the CA; each of these fails in its own way.
 const FAILING: [&str; 3] = ["wrong-secret", "unreachable", "refused"];
 /// Drops what lets root look into every process, so that dumpability decides.
@@ -135,7 +137,15 @@ async fn tells_no_secret(log: &str) {
                 .any(|it| it["name"] == name && !it[key].is_null())
         };
         if is("internal", "deployed_at") && FAILING.iter().all(|name| is(name, "last_error")) {
-            break;
+            let Some(missed) = PLUGINS
+                .iter()
+                .find(|name| !seen.iter().any(|it| it.contains(&host(name))))
+            else {
+                break;
+            };
+            // the process of an instance that fails is gone at once: another one comes with the next try
+            let certificate = if *missed == "dns" { "internal" } else { missed };
+            home.command(&["renew", certificate]);
         }
         assert!(
             tokio::time::Instant::now() < deadline,
@@ -157,16 +167,7 @@ async fn tells_no_secret(log: &str) {
     let dump = fs::read_to_string(home.path("hook.dump")).unwrap();
     assert!(dump.contains("DNS01D_CERTIFICATE=internal"), "{dump}");
     let processes = seen.into_iter().collect::<Vec<_>>().join("\n");
-    for program in [
-        " run",
-        "dns01-plugin-host serve dns ",
-        "dns01-plugin-host serve wrong-secret ",
-    ] {
-        assert!(
-            processes.contains(program),
-            "{program} was not seen:\n{processes}"
-        );
-    }
+    assert!(processes.contains(" run"), "{processes}");
     let status = said(&["status", "--json"]);
     assert!(status.contains("last_error"));
     let texts = [
@@ -186,6 +187,11 @@ async fn tells_no_secret(log: &str) {
             secret.must_not_be_in(what, text);
         }
     }
+}
+
+/// How the process of an instance is seen.
+fn host(instance: &str) -> String {
+    format!("dns01-plugin-host serve {instance} ")
 }
 
 /// Arguments and environments of the daemon and of all that it started.
