@@ -1,10 +1,6 @@
 use std::{collections::BTreeMap, path::PathBuf, sync::Arc};
 
-use futures_util::{
-    FutureExt as _, StreamExt as _,
-    future::BoxFuture,
-    stream::{self, BoxStream},
-};
+use futures_util::{FutureExt as _, future::BoxFuture, stream::BoxStream};
 use jiff::Timestamp;
 use parking_lot::Mutex;
 use tokio::sync::broadcast::Receiver;
@@ -132,7 +128,7 @@ impl Daemon {
             since: self.clock.now(),
             stop: self.stop.clone(),
         };
-        stream::unfold(Some(watching), Watching::next).boxed()
+        watching.steps()
     }
 }
 

@@ -11,6 +11,7 @@ mod preparation;
 mod process;
 mod state_lock;
 mod status;
+mod trial;
 mod watching;
 mod wiring;
 
@@ -34,6 +35,7 @@ pub use self::{
     preparation::{PreparationError, prepare},
     process::harden,
     state_lock::LockError,
+    trial::{TrialError, Tried, trial},
     wiring::WiringError,
 };
 use crate::{

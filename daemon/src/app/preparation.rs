@@ -122,7 +122,7 @@ fn told(prepared: challenge::Prepared) -> NamePrepared {
 }
 
 /// Files that root makes in a directory of the daemon's user would stop the daemon at its next start.
-fn check_owner(directory: &Path) -> Result<(), PreparationError> {
+pub(super) fn check_owner(directory: &Path) -> Result<(), PreparationError> {
     let ours = geteuid().as_raw();
     match directory.metadata() {
         Ok(metadata) if metadata.uid() != ours => Err(PreparationError::Owner {

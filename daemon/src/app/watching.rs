@@ -2,6 +2,10 @@
 
 use std::sync::Arc;
 
+use futures_util::{
+    StreamExt as _,
+    stream::{self, BoxStream},
+};
 use jiff::Timestamp;
 use tokio::sync::broadcast::{Receiver, error::RecvError};
 use tokio_util::sync::CancellationToken;
@@ -36,7 +40,12 @@ pub(super) struct Watching {
 }
 
 impl Watching {
-    pub(super) async fn next(watching: Option<Watching>) -> Option<(Step, Option<Watching>)> {
+    /// What happens, to the end of what is waited for.
+    pub(super) fn steps(self) -> BoxStream<'static, Step> {
+        stream::unfold(Some(self), Watching::next).boxed()
+    }
+
+    async fn next(watching: Option<Watching>) -> Option<(Step, Option<Watching>)> {
         let mut watching = watching?;
         loop {
             let event = tokio::select! {

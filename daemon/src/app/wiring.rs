@@ -18,6 +18,8 @@ use crate::{
 #[derive(Debug)]
 pub(super) struct Wiring {
     store: Arc<dyn Store>,
+    /// Holds what plugins keep.
+    kept: Arc<dyn Store>,
     clock: Arc<dyn Clock>,
     authorities: Mutex<BTreeMap<CaName, Arc<Authority>>>,
     owners: Arc<OwnerLocks>,
@@ -38,12 +40,18 @@ pub enum WiringError {
 impl Wiring {
     pub(super) fn new(store: Arc<dyn Store>, clock: Arc<dyn Clock>, starter: PluginStarter) -> Self {
         Wiring {
+            kept: store.clone(),
             store,
             clock,
             authorities: Mutex::default(),
             owners: Arc::default(),
             starter,
         }
+    }
+
+    /// What plugins keep is in another store.
+    pub(super) fn keeping(self, kept: Arc<dyn Store>) -> Self {
+        Wiring { kept, ..self }
     }
 
     /// For the next load of the configuration.
@@ -111,7 +119,7 @@ impl Wiring {
             let instance = provider.options.instance.clone();
             let runtime = tokio::runtime::Handle::current();
             let state = StoredState {
-                store: self.store.clone(),
+                store: self.kept.clone(),
                 instance: instance.clone(),
                 runtime,
             };

@@ -9,7 +9,7 @@ use crate::{
 
 /// What a configuration means to the engine. Replaced whole at a reload; work
 /// under way ends with the one that it began with.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct World {
     /// The wanted certificates.
     pub certificates: BTreeMap<CertificateName, Certificate>,

@@ -31,6 +31,18 @@ pub enum StoreError {
         /// Ours.
         known: u32,
     },
+    /// Written by an older dns01d that still runs.
+    #[error(
+        "state database {} has schema version {found}, and dns01d runs with it; this one would bring it to {known}: restart the daemon first", path.display()
+    )]
+    Older {
+        /// The database file.
+        path: PathBuf,
+        /// Its version.
+        found: u32,
+        /// Ours.
+        known: u32,
+    },
     /// A value that cannot be read back: a damaged row.
     #[error("the stored {what} of `{subject}` cannot be read: {reason}")]
     Damaged {
@@ -56,6 +68,7 @@ impl StoreError {
             ),
             StoreError::File { .. }
             | StoreError::Newer { .. }
+            | StoreError::Older { .. }
             | StoreError::Damaged { .. }
             | StoreError::Closed => false,
         }

@@ -19,17 +19,7 @@ pub(super) fn run(connection: &mut Connection, path: &Path) -> Result<(), StoreE
         path: path.to_owned(),
         source,
     };
-    let found: u32 = connection
-        .pragma_query_value(None, "user_version", |row| row.get(0))
-        .map_err(wrap)?;
-    let known = SCRIPTS.len() as u32;
-    if found > known {
-        return Err(StoreError::Newer {
-            path: path.to_owned(),
-            found,
-            known,
-        });
-    }
+    let found = version(connection, path)?;
     for (version, script) in (1u32..).zip(SCRIPTS).skip(found as usize) {
         let transaction = connection.transaction().map_err(wrap)?;
         transaction.execute_batch(script).map_err(wrap)?;
@@ -39,4 +29,36 @@ pub(super) fn run(connection: &mut Connection, path: &Path) -> Result<(), StoreE
         transaction.commit().map_err(wrap)?;
     }
     Ok(())
+}
+
+/// Leaves a schema as another process needs it.
+pub(super) fn check(connection: &Connection, path: &Path) -> Result<(), StoreError> {
+    let (found, known) = (version(connection, path)?, SCRIPTS.len() as u32);
+    if found < known {
+        return Err(StoreError::Older {
+            path: path.to_owned(),
+            found,
+            known,
+        });
+    }
+    Ok(())
+}
+
+/// That of the schema; one that we know.
+fn version(connection: &Connection, path: &Path) -> Result<u32, StoreError> {
+    let found: u32 = connection
+        .pragma_query_value(None, "user_version", |row| row.get(0))
+        .map_err(|source| StoreError::Sqlite {
+            path: path.to_owned(),
+            source,
+        })?;
+    let known = SCRIPTS.len() as u32;
+    if found > known {
+        return Err(StoreError::Newer {
+            path: path.to_owned(),
+            found,
+            known,
+        });
+    }
+    Ok(found)
 }

@@ -59,6 +59,21 @@ impl Sqlite {
         let path: Arc<Path> = path.into();
         let mut writer = connect(&path)?;
         migrations::run(&mut writer, &path)?;
+        Self::over(path, writer)
+    }
+
+    /// Opens the database of a daemon that runs.
+    ///
+    /// # Errors
+    /// As [`Sqlite::open`], and when it was written by an older dns01d: that one needs it as it is.
+    pub fn beside(path: &Path) -> Result<Self, StoreError> {
+        let path: Arc<Path> = path.into();
+        let writer = connect(&path)?;
+        migrations::check(&writer, &path)?;
+        Self::over(path, writer)
+    }
+
+    fn over(path: Arc<Path>, writer: Connection) -> Result<Self, StoreError> {
         let reader = connect(&path)?;
         reader
             .pragma_update(None, "query_only", "ON")
