@@ -10,7 +10,7 @@ use crate::{
     deployment::State,
     engine::Certificate,
     schedule::{Cause, LONG_LIFETIME, planned_interval},
-    store::{CertificateRow, Job, JobKind},
+    store::{CanaryRow, CertificateRow, Job, JobKind},
     types::{CaName, CertificateName, FaultClass},
 };
 
@@ -25,6 +25,7 @@ pub(super) fn plan(
     certificates: &BTreeMap<CertificateName, Certificate>,
     rows: &[CertificateRow],
     jobs: &[Job],
+    canaries: &[CanaryRow],
     rollovers: &[(CaName, Timestamp)],
     now: Timestamp,
     end: Option<Timestamp>,
@@ -51,6 +52,7 @@ pub(super) fn plan(
                 because: "the account's key is as old then as `account-key-rollover` lets it get".into(),
             }),
     );
+    planned.extend(canaries.iter().filter(|row| due(&row.next)).map(canary));
     planned.extend(jobs.iter().filter(|job| due(&job.due)).filter_map(of_others));
     planned.sort_by(|one, other| {
         let key = |planned: &Planned| (planned.at, planned.subject.clone());
@@ -62,6 +64,18 @@ pub(super) fn plan(
         until: end,
         planned,
         left_out: left_out as u64,
+    }
+}
+
+fn canary(row: &CanaryRow) -> Planned {
+    Planned {
+        at: row.next,
+        what: PlannedKind::Canary,
+        subject: format!("{} into {}", row.instance, row.zone),
+        because: match &row.failing {
+            Some(failing) => format!("canaries fail there since {:.0}", failing.since),
+            None => "what changed at the provider is to be known long before a renewal".into(),
+        },
     }
 }
 
@@ -83,7 +97,12 @@ fn of_others(job: &Job) -> Option<Planned> {
             job.subject.clone(),
             "its standing records are to be there as long as it is renewed by them",
         ),
-        JobKind::Issue | JobKind::Deploy | JobKind::RenewalInfo | JobKind::Rollover => return None,
+        JobKind::Issue
+        | JobKind::Deploy
+        | JobKind::RenewalInfo
+        | JobKind::Rollover
+        // each has a moment of its own
+        | JobKind::Canary => return None,
     };
     Some(Planned {
         at: job.due,

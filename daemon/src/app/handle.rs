@@ -220,6 +220,7 @@ impl Handle for Daemon {
             let rows = self.store.certificates().await.map_err(failed)?;
             let jobs = self.store.jobs(until.unwrap_or(Timestamp::MAX), JOBS_LOOKED_AT);
             let jobs = jobs.await.map_err(failed)?;
+            let canaries = self.store.canaries().await.map_err(failed)?;
             let mut rollovers = Vec::new();
             for (ca, authority) in &world.authorities {
                 let due = authority.rollover_due().await.map_err(failed)?;
@@ -230,6 +231,7 @@ impl Handle for Daemon {
                 &world.certificates,
                 &rows,
                 &jobs,
+                &canaries,
                 &rollovers,
                 now,
                 until,

@@ -97,7 +97,7 @@ fn plan(row: &CertificateRow, end: Option<&str>) -> Plan {
         job(JobKind::Revoke, "3"),
     ];
     let rows = std::slice::from_ref(row);
-    forecast::plan(&certificates, rows, &jobs, &rollovers, now(), end.map(at))
+    forecast::plan(&certificates, rows, &jobs, &[], &rollovers, now(), end.map(at))
 }
 
 fn lines(plan: &Plan) -> Vec<String> {

@@ -111,6 +111,7 @@ mod tests {
             last_error: None,
             shared: false,
             published: false,
+            canary: None,
         }
     }
 

@@ -14,8 +14,9 @@ use jiff::Timestamp;
 
 pub use error::StoreError;
 pub use rows::{
-    Account, Begun, CertificateRow, Change, Charge, Due, Hold, Issuance, Issued, Job, JobKind, LastError,
-    NewRecord, NewRevocation, Note, Record, RecordPhase, RecordRemoval, RenewalInfoHeard, Revocation,
+    Account, Begun, Canary, CanaryRow, CertificateRow, Change, Charge, Due, Failing, Hold, Issuance, Issued,
+    Job, JobKind, LastError, NewRecord, NewRevocation, Note, PlaceRow, Record, RecordPhase, RecordRemoval,
+    RenewalInfoHeard, Revocation,
 };
 pub use sqlite::Sqlite;
 pub use wanted::Wanted;
@@ -83,6 +84,31 @@ pub trait Store: std::fmt::Debug + Send + Sync {
         outcomes: Vec<(i64, RecordRemoval)>,
         now: Timestamp,
     ) -> Answer<'_, ()>;
+
+    /// Enters a canary into the journal: a record that belongs to no order, for a name of this certificate.
+    fn begin_canary(
+        &self,
+        name: CertificateName,
+        record: NewRecord,
+        canary: Canary,
+        now: Timestamp,
+    ) -> Answer<'_, Record>;
+
+    /// The canary with this number begins removal; without a number, every one.
+    fn end_canaries(&self, id: Option<i64>, now: Timestamp) -> Answer<'_, ()>;
+
+    /// Where the challenge records of names were found to go.
+    fn places(&self) -> Answer<'_, Vec<PlaceRow>>;
+
+    /// How canaries fare, by instance and zone.
+    fn canaries(&self) -> Answer<'_, Vec<CanaryRow>>;
+
+    /// Keeps how canaries fare, and places, beside those that are kept already.
+    fn keep_canaries(&self, canaries: Vec<CanaryRow>, places: Vec<PlaceRow>) -> Answer<'_, ()>;
+
+    /// Forgets how canaries of an instance fared in a zone, and the places of names.
+    fn forget_canaries(&self, canaries: Vec<(InstanceName, DnsName)>, places: Vec<DnsName>)
+    -> Answer<'_, ()>;
 
     /// What is due at `now`, of each kind at most its number. One answer, because it is asked for whenever
     /// something ends.

@@ -283,6 +283,17 @@ pub struct Record {
     pub shared: bool,
     /// The provider took it; kept of standing records only.
     pub published: bool,
+    /// It tests the way that challenge records go, and belongs to no order.
+    pub canary: Option<Canary>,
+}
+
+/// What the provider of a canary is told of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Canary {
+    /// That it is one.
+    Told,
+    /// That it is a challenge record: the provider knows no canaries.
+    AsChallenge,
 }
 
 /// Where a record stands.
@@ -313,7 +324,8 @@ pub enum RecordRemoval {
 pub struct Job {
     /// What.
     pub kind: JobKind,
-    /// For whom: the name of a certificate, an instance or a CA, or the number of a revocation.
+    /// For whom: the name of a certificate, an instance or a CA, or the number of a revocation. Canaries have one for
+    /// all.
     pub subject: String,
     /// When.
     pub due: Timestamp,
@@ -345,11 +357,13 @@ pub enum JobKind {
     Revoke,
     /// See that the standing records of a certificate are right.
     Standing,
+    /// Try the ways that challenge records go.
+    Canary,
 }
 
 impl JobKind {
     /// Every kind.
-    pub const ALL: [JobKind; 7] = [
+    pub const ALL: [JobKind; 8] = [
         JobKind::Issue,
         JobKind::Deploy,
         JobKind::CleanUp,
@@ -357,6 +371,7 @@ impl JobKind {
         JobKind::Rollover,
         JobKind::Revoke,
         JobKind::Standing,
+        JobKind::Canary,
     ];
 
     /// As stored.
@@ -369,8 +384,47 @@ impl JobKind {
             JobKind::Rollover => "rollover",
             JobKind::Revoke => "revoke",
             JobKind::Standing => "standing",
+            JobKind::Canary => "canary",
         }
     }
+}
+
+/// Where the challenge records of a name go, as far as was found last.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PlaceRow {
+    /// The name that is proved.
+    pub identifier: DnsName,
+    /// The name that holds the records, CNAMEs followed.
+    pub owner: DnsName,
+    /// The zone of `owner`.
+    pub zone: DnsName,
+}
+
+/// How canaries of a provider instance fare in a zone.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CanaryRow {
+    /// Who publishes them.
+    pub instance: InstanceName,
+    /// Where.
+    pub zone: DnsName,
+    /// When the next one is due.
+    pub next: Timestamp,
+    /// The name whose challenge name was tried last, and when.
+    pub last: Option<(DnsName, Timestamp)>,
+    /// They fail.
+    pub failing: Option<Failing>,
+}
+
+/// A failure that lasts.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Failing {
+    /// When it was seen first.
+    pub since: Timestamp,
+    /// How often it was seen.
+    pub times: u32,
+    /// What failed last, for the operator.
+    pub text: String,
 }
 
 /// A revocation to begin.

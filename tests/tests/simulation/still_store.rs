@@ -11,8 +11,9 @@ use dns01d::{
     deployment, revocation,
     schedule::Cause,
     store::{
-        Account, Answer, Begun, CertificateRow, Change, Due, Issuance, Job, JobKind, NewRevocation, Note,
-        Record, RecordRemoval, RenewalInfoHeard, Revocation, Sqlite, Store, Wanted,
+        Account, Answer, Begun, Canary, CanaryRow, CertificateRow, Change, Due, Issuance, Job, JobKind,
+        NewRecord, NewRevocation, Note, PlaceRow, Record, RecordRemoval, RenewalInfoHeard, Revocation,
+        Sqlite, Store, Wanted,
     },
     types::{CaName, CertificateName, DnsName, InstanceName},
 };
@@ -87,6 +88,8 @@ impl Store for StillStore {
         account(ca: CaName, directory: String) -> Option<Account>;
         plugin_state(instance: InstanceName, key: String) -> Option<Vec<u8>>;
         forget_deleted() -> bool;
+        places() -> Vec<PlaceRow>;
+        canaries() -> Vec<CanaryRow>;
     }
 
     each! { write:
@@ -95,6 +98,10 @@ impl Store for StillStore {
         deploy(name: CertificateName, before: deployment::State, after: deployment::State) -> bool;
         records_published(handles: Vec<(i64, String)>) -> ();
         records_removed(instance: InstanceName, outcomes: Vec<(i64, RecordRemoval)>, now: Timestamp) -> ();
+        begin_canary(name: CertificateName, record: NewRecord, canary: Canary, now: Timestamp) -> Record;
+        end_canaries(id: Option<i64>, now: Timestamp) -> ();
+        keep_canaries(canaries: Vec<CanaryRow>, places: Vec<PlaceRow>) -> ();
+        forget_canaries(canaries: Vec<(InstanceName, DnsName)>, places: Vec<DnsName>) -> ();
         schedule(job: Job) -> ();
         unschedule(kind: JobKind, subject: String) -> ();
         ask(name: CertificateName, cause: Cause, now: Timestamp) -> ();

@@ -61,6 +61,8 @@ pub enum PlannedKind {
     Revoke,
     /// Standing records of a certificate are looked at.
     Standing,
+    /// A canary of a provider instance is sent into a zone.
+    Canary,
     /// A kind of a later release.
     #[serde(other)]
     Unknown,
@@ -76,6 +78,7 @@ impl fmt::Display for PlannedKind {
             PlannedKind::Rollover => "roll over",
             PlannedKind::Revoke => "revoke",
             PlannedKind::Standing => "look at records of",
+            PlannedKind::Canary => "send a canary through",
             PlannedKind::Unknown => "something",
         })
     }

@@ -7,10 +7,11 @@ use rusqlite::Connection;
 use crate::store::StoreError;
 
 /// One script per version; a script that shipped never changes.
-const SCRIPTS: [&str; 3] = [
+const SCRIPTS: [&str; 4] = [
     include_str!("0001.sql"),
     include_str!("0002.sql"),
     include_str!("0003.sql"),
+    include_str!("0004.sql"),
 ];
 
 /// Brings the schema up to date, each version in a transaction of its own.

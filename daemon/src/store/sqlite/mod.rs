@@ -5,6 +5,7 @@
 //! writer commits whatever is queued in one flush; readers never wait for it.
 
 mod accounts;
+mod canaries;
 mod certificates;
 mod jobs;
 mod lanes;
@@ -24,8 +25,9 @@ use rusqlite::{Connection, config::DbConfig};
 
 use self::lanes::{Access, Lane};
 use super::{
-    Account, Answer, Begun, CertificateRow, Change, Due, Issuance, Job, JobKind, NewRevocation, Note, Record,
-    RecordRemoval, RenewalInfoHeard, Revocation, Store, StoreError, Wanted,
+    Account, Answer, Begun, Canary, CanaryRow, CertificateRow, Change, Due, Issuance, Job, JobKind,
+    NewRecord, NewRevocation, Note, PlaceRow, Record, RecordRemoval, RenewalInfoHeard, Revocation, Store,
+    StoreError, Wanted,
 };
 use crate::deployment;
 use crate::revocation;
@@ -196,6 +198,48 @@ impl Store for Sqlite {
     ) -> Answer<'_, ()> {
         self.writer
             .run(move |tx| records::removed(tx, &instance, &outcomes, now))
+            .boxed()
+    }
+
+    fn begin_canary(
+        &self,
+        name: CertificateName,
+        record: NewRecord,
+        canary: Canary,
+        now: Timestamp,
+    ) -> Answer<'_, Record> {
+        self.writer
+            .run(move |tx| records::begin_canary(tx, &name, &record, canary, now))
+            .boxed()
+    }
+
+    fn end_canaries(&self, id: Option<i64>, now: Timestamp) -> Answer<'_, ()> {
+        self.writer
+            .run(move |tx| records::end_canaries(tx, id, now))
+            .boxed()
+    }
+
+    fn places(&self) -> Answer<'_, Vec<PlaceRow>> {
+        self.reader.run(canaries::places).boxed()
+    }
+
+    fn canaries(&self) -> Answer<'_, Vec<CanaryRow>> {
+        self.reader.run(canaries::all).boxed()
+    }
+
+    fn keep_canaries(&self, canaries: Vec<CanaryRow>, places: Vec<PlaceRow>) -> Answer<'_, ()> {
+        self.writer
+            .run(move |tx| canaries::keep(tx, &canaries, &places))
+            .boxed()
+    }
+
+    fn forget_canaries(
+        &self,
+        canaries: Vec<(InstanceName, DnsName)>,
+        places: Vec<DnsName>,
+    ) -> Answer<'_, ()> {
+        self.writer
+            .run(move |tx| canaries::forget(tx, &canaries, &places))
             .boxed()
     }
 

@@ -9,20 +9,25 @@ use super::{
     lanes::{Result, Trouble},
 };
 use crate::{
-    store::{Job, JobKind, NewRecord, Record, RecordPhase, RecordRemoval},
+    store::{Canary, Job, JobKind, NewRecord, Record, RecordPhase, RecordRemoval},
     types::{CertificateName, DnsName, InstanceName},
 };
+
+/// A canary that its provider is told as one.
+const TOLD: i64 = 1;
+/// One that its provider takes for a challenge record.
+const AS_CHALLENGE: i64 = 2;
 
 const COLUMNS: &str = "id, certificate, instance, owner, zone, value, identifier, challenge_name, token, \
                        key_authorization, handle, removing, attempts, last_error, created_at, \
                        EXISTS (SELECT 1 FROM record AS other WHERE other.owner = record.owner AND \
                        other.value = record.value AND other.instance = record.instance AND \
-                       other.id <> record.id AND NOT other.removing), standing, published";
+                       other.id <> record.id AND NOT other.removing), standing, published, canary";
 
 pub(super) fn of_certificate(connection: &Connection, name: &CertificateName) -> Result<Vec<Record>> {
     select(
         connection,
-        "certificate = ?1 AND (standing < 2 OR removing) ORDER BY id",
+        "certificate = ?1 AND canary = 0 AND (standing < 2 OR removing) ORDER BY id",
         params![name.as_str()],
     )
 }
@@ -79,7 +84,7 @@ pub(super) fn removals(
 pub(super) fn without_issuance(connection: &Connection) -> Result<Vec<CertificateName>> {
     let names: Vec<String> = connection
         .prepare_cached(
-            "SELECT DISTINCT certificate FROM record WHERE NOT removing AND standing < 2 \
+            "SELECT DISTINCT certificate FROM record WHERE NOT removing AND standing < 2 AND canary = 0 \
              AND certificate NOT IN (SELECT certificate FROM issuance)",
         )?
         .query_map([], |row| row.get(0))?
@@ -159,6 +164,44 @@ fn insert(
             new.standing,
             published,
         ])?;
+    Ok(())
+}
+
+/// Enters a canary into the journal.
+pub(super) fn begin_canary(
+    connection: &Connection,
+    name: &CertificateName,
+    new: &NewRecord,
+    canary: Canary,
+    now: Timestamp,
+) -> Result<Record> {
+    insert(connection, name, new, ("", false), now)?;
+    let id = connection.last_insert_rowid();
+    let canary = match canary {
+        Canary::Told => TOLD,
+        Canary::AsChallenge => AS_CHALLENGE,
+    };
+    connection
+        .prepare_cached("UPDATE record SET canary = ?2 WHERE id = ?1")?
+        .execute(params![id, canary])?;
+    let mut rows = select(connection, "id = ?1", params![id])?;
+    rows.pop()
+        .ok_or_else(|| rusqlite::Error::QueryReturnedNoRows.into())
+}
+
+/// Canaries begin removal: one of them, or all.
+pub(super) fn end_canaries(connection: &Connection, id: Option<i64>, now: Timestamp) -> Result<()> {
+    let standing = select(
+        connection,
+        "canary > 0 AND NOT removing AND (?1 IS NULL OR id = ?1)",
+        params![id],
+    )?;
+    for row in standing {
+        connection
+            .prepare_cached("UPDATE record SET removing = 1 WHERE id = ?1")?
+            .execute([row.id])?;
+        schedule_by(connection, JobKind::CleanUp, row.record.instance.as_str(), now)?;
+    }
     Ok(())
 }
 
@@ -271,10 +314,18 @@ fn read(row: &Row<'_>) -> Result<Record> {
         created_at: moment(row.get(14)?),
         shared: row.get(15)?,
         published: row.get(17)?,
+        canary: match row.get(18)? {
+            0 => None,
+            TOLD => Some(Canary::Told),
+            _ => Some(Canary::AsChallenge),
+        },
     })
 }
 
-fn parsed<T: std::str::FromStr<Err: std::fmt::Display>>(row: &Row<'_>, column: usize) -> Result<T> {
+pub(super) fn parsed<T: std::str::FromStr<Err: std::fmt::Display>>(
+    row: &Row<'_>,
+    column: usize,
+) -> Result<T> {
     let text: String = row.get(column)?;
     text.parse().map_err(|error: T::Err| Trouble::Damaged {
         what: "challenge record",

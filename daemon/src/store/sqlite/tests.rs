@@ -6,7 +6,7 @@ use crate::{
     issuance::{Order, Round, State},
     schedule::{Heard, RenewalInfo, Window},
     secret::Secret,
-    store::{Charge, Hold, Issued, LastError, NewRecord, RecordPhase},
+    store::{Charge, Failing, Hold, Issued, LastError, NewRecord, RecordPhase},
     types::FaultClass,
 };
 
@@ -846,4 +846,95 @@ fn a_statement_is_compiled_once_whatever_its_limit() {
         statement.query([limit]).unwrap().next().unwrap();
     }
     assert_eq!(statement.get_status(rusqlite::StatementStatus::RePrepare), 0);
+}
+
+#[tokio::test]
+async fn a_canary_belongs_to_no_order_and_outlives_none_of_the_daemons() {
+    let mut bench = Bench::new();
+    let store = bench.store();
+    let all = vec![(name("a"), wanted(&["a.test"]))];
+    store.adopt(all.clone(), at(0)).await.unwrap();
+    let canary = store
+        .begin_canary(name("a"), record("canary"), Canary::Told, at(1))
+        .await
+        .unwrap();
+    assert_eq!(
+        (canary.canary, canary.phase),
+        (Some(Canary::Told), RecordPhase::Wanted)
+    );
+
+    // orders of its certificate come and go, and a reload too
+    let mut change = Change::of(name("a"), at(2));
+    change.plan = Some(vec![record("order")]);
+    let rows = store.apply(change).await.unwrap();
+    assert_eq!(rows.len(), 1, "{rows:?}");
+    let mut change = Change::of(name("a"), at(3));
+    change.remove_records = true;
+    store.apply(change).await.unwrap();
+    store.adopt(all, at(4)).await.unwrap();
+    let at_name = || store.records_at(canary.record.instance.clone(), canary.record.owner.clone());
+    let rows = at_name().await.unwrap();
+    let phases: Vec<_> = rows.iter().map(|row| (row.canary, row.phase)).collect();
+    assert_eq!(
+        phases,
+        [
+            (Some(Canary::Told), RecordPhase::Wanted),
+            (None, RecordPhase::Removing)
+        ]
+    );
+
+    bench.reopen();
+    let store = bench.store();
+    store.end_canaries(Some(canary.id + 100), at(5)).await.unwrap();
+    assert_eq!(store.leftovers().await.unwrap().len(), 1, "another one");
+    store.end_canaries(None, at(5)).await.unwrap();
+    assert_eq!(store.leftovers().await.unwrap().len(), 2);
+    assert_eq!(due(store, JobKind::CleanUp, at(5), 10).await.unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn how_canaries_fare_and_where_they_go_is_kept_until_it_is_forgotten() {
+    let mut bench = Bench::new();
+    let row = |zone: &str, failing| CanaryRow {
+        instance: "dns".parse().unwrap(),
+        zone: zone.parse().unwrap(),
+        next: at(9),
+        last: Some(("www.a.test".parse().unwrap(), at(2))),
+        failing,
+    };
+    let failing = Failing {
+        since: at(1),
+        times: 3,
+        text: "credentials refused".into(),
+    };
+    let rows = vec![row("a.test", Some(failing)), row("b.test", None)];
+    let place = PlaceRow {
+        identifier: "www.a.test".parse().unwrap(),
+        owner: "_acme-challenge.www.a.test".parse().unwrap(),
+        zone: "a.test".parse().unwrap(),
+    };
+    let new = CanaryRow {
+        last: None,
+        ..rows[1].clone()
+    };
+    let store = bench.store();
+    store
+        .keep_canaries(vec![rows[0].clone(), new], vec![place.clone()])
+        .await
+        .unwrap();
+    store
+        .keep_canaries(vec![rows[1].clone()], Vec::new())
+        .await
+        .unwrap();
+    bench.reopen();
+    let store = bench.store();
+    assert_eq!(store.canaries().await.unwrap(), rows);
+    assert_eq!(store.places().await.unwrap(), std::slice::from_ref(&place));
+    let way = (rows[0].instance.clone(), rows[0].zone.clone());
+    store
+        .forget_canaries(vec![way], vec![place.identifier])
+        .await
+        .unwrap();
+    assert_eq!(store.canaries().await.unwrap(), rows[1..]);
+    assert!(store.places().await.unwrap().is_empty());
 }
