@@ -91,6 +91,28 @@ pub enum ChallengeError {
         /// Certificates whose records come first; none when no wait helps.
         holders: Vec<String>,
     },
+    /// A canary stays where it is for now.
+    #[error(
+        "the canary `{value}` at `{owner}` could not be removed through provider `{instance}`: {why}; {next}"
+    )]
+    NotRemoved {
+        /// Which one.
+        instance: InstanceName,
+        /// Where it stands.
+        owner: DnsName,
+        /// What it says.
+        value: String,
+        /// What the provider said.
+        why: String,
+        /// What becomes of it.
+        next: &'static str,
+    },
+    /// Somebody wanted it to end.
+    #[error("the canary at `{owner}` was called back before it was seen everywhere")]
+    CalledBack {
+        /// Where it stood.
+        owner: DnsName,
+    },
     /// Not every server showed the records in time.
     #[error(transparent)]
     NotVisible(#[from] dns::NotVisible),
@@ -131,6 +153,8 @@ impl ChallengeError {
                 };
             }
             ChallengeError::NoRoom { .. }
+            | ChallengeError::NotRemoved { .. }
+            | ChallengeError::CalledBack { .. }
             | ChallengeError::Withdrawn { .. }
             | ChallengeError::NotVisible(_)
             | ChallengeError::Store(_) => FaultClass::Transient,

@@ -1,5 +1,6 @@
 //! Challenge records: routed, journalled, published, seen, removed.
 
+mod canary;
 mod clean_up;
 mod error;
 mod options;
@@ -14,6 +15,7 @@ mod sync;
 #[cfg(test)]
 mod tests;
 
+pub use canary::{CanaryPlace, CanaryStep, Flight, Lingering};
 pub use clean_up::{CLEAN_UP_TRIES, Swept};
 pub use error::ChallengeError;
 pub use options::Route;

@@ -13,7 +13,7 @@ use crate::{
     dns::{self, Dns, Location, Pace, Wanted},
     issuance::Challenge,
     plugin::{InstanceInfo, ProviderClient, Record as PluginRecord, RecordKind, RecordOutcome},
-    store::{NewRecord, Record, RecordPhase, Store},
+    store::{Canary, NewRecord, Record, RecordPhase, Store},
     types::{ChallengeMethod, DnsName, Identifier, InstanceName},
 };
 
@@ -56,7 +56,7 @@ pub struct Publisher {
     pub(super) dns: Dns,
     /// Those that answered that they cannot tell when their servers have a record.
     pub(super) silent: Mutex<BTreeSet<InstanceName>>,
-    routes: Routes,
+    pub(super) routes: Routes,
 }
 
 impl Publisher {
@@ -93,7 +93,7 @@ impl Publisher {
     }
 
     /// Who serves the challenge record of `identifier`, and where it goes.
-    async fn whereabouts(
+    pub(super) async fn whereabouts(
         &self,
         identifier: &DnsName,
         prefix: &str,
@@ -218,13 +218,8 @@ impl Publisher {
         patience: Patience,
     ) -> Result<InstanceInfo, ChallengeError> {
         let info = self.info(instance, patience.left()).await?;
-        let kinds = records.iter().map(|record| kind(&record.record));
-        // one that names none knows dns-01 alone
-        let takes = |kind: &RecordKind| match info.kinds.as_slice() {
-            [] => *kind == RecordKind::Dns01,
-            kinds => kinds.contains(kind),
-        };
-        if let Some(kind) = kinds.into_iter().find(|kind| !takes(kind)) {
+        let mut kinds = records.iter().map(|record| kind_of(record));
+        if let Some(kind) = kinds.find(|kind| !takes(&info, *kind)) {
             let instance = instance.clone();
             return Err(ChallengeError::Kind { instance, kind });
         }
@@ -237,10 +232,7 @@ impl Publisher {
     /// Once more under the locks: a reload may have taken the records back, and what is published after their
     /// removal would stand for ever.
     async fn still_wanted(&self, wanted: &[&Record]) -> Result<(), ChallengeError> {
-        let Some(first) = wanted.first() else {
-            return Ok(());
-        };
-        let rows = self.store.records(first.certificate.clone()).await?;
+        let rows = self.current(wanted).await?;
         let stands = |record: &Record| {
             rows.iter()
                 .any(|row| row.id == record.id && row.phase == RecordPhase::Wanted)
@@ -251,6 +243,22 @@ impl Publisher {
             }),
             None => Ok(()),
         }
+    }
+
+    /// The journal's rows of the same order or canary, as they are now.
+    pub(super) async fn current(&self, records: &[&Record]) -> Result<Vec<Record>, ChallengeError> {
+        Ok(match records.first() {
+            None => Vec::new(),
+            Some(Record {
+                canary: Some(_),
+                record,
+                ..
+            }) => {
+                let (instance, owner) = (record.instance.clone(), record.owner.clone());
+                self.store.records_at(instance, owner).await?
+            }
+            Some(first) => self.store.records(first.certificate.clone()).await?,
+        })
     }
 
     /// What one provider returned for the records that it took, and why it did not take all.
@@ -400,7 +408,17 @@ pub(super) fn empty_record(identifier: &DnsName, instance: &InstanceName, locati
 pub(super) fn to_plugin(record: &Record, ttl: u32) -> PluginRecord {
     PluginRecord {
         handle: record.handle.clone(),
+        kind: kind_of(record),
         ..unpublished(&record.record, ttl)
+    }
+}
+
+/// Whether an instance knows records of a kind.
+pub(super) fn takes(info: &InstanceInfo, kind: RecordKind) -> bool {
+    match info.kinds.as_slice() {
+        // what an instance that names none knows, dns01_plugin.h says
+        [] => matches!(kind, RecordKind::Dns01 | RecordKind::Canary),
+        kinds => kinds.contains(&kind),
     }
 }
 
@@ -417,6 +435,14 @@ pub(super) fn unpublished(row: &NewRecord, ttl: u32) -> PluginRecord {
         key_authorization: row.key_authorization.clone(),
         handle: String::new(),
         kind: kind(row),
+    }
+}
+
+/// What its provider is told that a record is.
+fn kind_of(record: &Record) -> RecordKind {
+    match record.canary {
+        Some(Canary::Told) => RecordKind::Canary,
+        Some(Canary::AsChallenge) | None => kind(&record.record),
     }
 }
 

@@ -33,9 +33,6 @@ impl Publisher {
         deadline: Instant,
     ) -> Result<(), ChallengeError> {
         let ids: BTreeSet<i64> = records.iter().map(|record| record.id).collect();
-        let Some(certificate) = records.first().map(|record| record.certificate.clone()) else {
-            return Ok(());
-        };
         let wanted: Vec<&Record> = records
             .iter()
             .filter(|record| record.phase == RecordPhase::Wanted)
@@ -51,7 +48,7 @@ impl Publisher {
             return Ok(());
         }
         // as they are now: what `present` answered is the handle by which a provider knows its change
-        let mut rows = self.store.records(certificate).await?;
+        let mut rows = self.current(&wanted).await?;
         rows.retain(|row| ids.contains(&row.id) && telling.contains(&&row.record.instance));
         let rows: Vec<&Record> = rows.iter().collect();
         let asked = by_instance(&rows)
