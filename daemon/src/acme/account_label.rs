@@ -12,7 +12,7 @@ const OCTETS: usize = 10;
 
 /// `_` and the base32 of the first ten octets of the SHA-256 of the account's address. The name
 /// that holds the proof is this, `._acme-challenge.` and the name to be proved.
-pub(super) fn account_label(account: &AccountUrl) -> String {
+pub fn account_label(account: &AccountUrl) -> String {
     let hash = sha256(account.as_str().as_bytes());
     let bits = hash[..OCTETS]
         .iter()

@@ -47,6 +47,7 @@ mod wire;
 pub use crate::revocation::{RevocationReason, UnknownRevocationReason};
 pub use account::{Account, AccountStatus, Downloaded};
 pub use account_key::{AccountKey, AccountKeyError};
+pub use account_label::account_label;
 pub use account_view::AccountView;
 pub use algorithm::{Algorithm, UnknownAlgorithm};
 pub use authorization::{Authorization, AuthorizationStatus};

@@ -21,6 +21,14 @@ pub fn text(config: &Config) -> String {
         count(config.providers.len(), "provider"),
     ];
     let _ = writeln!(out, "The configuration is good: {}.", counts.join(", "));
+    let canaries = match config.engine.canary {
+        Some(interval) => format!(
+            "Each way of challenge records is tried every {}.",
+            span(interval.as_secs())
+        ),
+        None => "No way of challenge records is tried between renewals (canary: off).".to_owned(),
+    };
+    let _ = writeln!(out, "{canaries}");
     for certificate in &config.certificates {
         out.push('\n');
         one(&mut out, config, certificate);
@@ -145,7 +153,13 @@ pub fn json(config: &Config) -> Value {
         })
         .collect();
     let cas: Vec<Value> = config.cas.iter().map(authority).collect();
-    json!({ "files": config.files, "certificates": certificates, "cas": cas })
+    let canary = config.engine.canary.map(|interval| interval.as_secs_f64());
+    json!({
+        "files": config.files,
+        "certificates": certificates,
+        "cas": cas,
+        "canary_interval_seconds": canary,
+    })
 }
 
 fn authority(ca: &AuthorityOptions) -> Value {

@@ -65,7 +65,13 @@ impl fmt::Display for KeySource {
 pub struct Options {
     /// Most orders worked at once.
     pub concurrency: usize,
+    /// Between two canaries of a provider instance in a zone; `None`: none are sent.
+    pub canary: Option<Duration>,
 }
+
+/// A renewal is a month before the end of a certificate, so that three canaries at least tell of what changed. Tokens
+/// that expire do so after weeks, and hosts that retire an API write letters for months.
+pub const DEFAULT_CANARY: Duration = Duration::from_secs(7 * 24 * 3600);
 
 /// Enough to hide every wait of a hundred certificates, few enough for a small CA.
 pub const DEFAULT_CONCURRENCY: usize = 16;

@@ -18,7 +18,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{Instrument as _, debug_span, error, warn};
 
 use super::{
-    Options, Progress, World, account, adopt, clean_up, deploy, issue, persist, renewal_info,
+    Options, Progress, World, account, adopt, canary, clean_up, deploy, issue, persist, renewal_info,
     reserved::Reserved, revoke,
 };
 use crate::{
@@ -80,6 +80,8 @@ struct Ticket {
 }
 
 struct Work {
+    /// The daemon is told to end.
+    stop: CancellationToken,
     tasks: JoinSet<Result<(), String>>,
     tickets: HashMap<Id, Ticket>,
     running: HashSet<JobKey>,
@@ -124,6 +126,9 @@ impl Engine {
         adopt::run(self, &world, &rows).await?;
         self.plan_anew(rows).await?;
         self.plan_rollovers().await?;
+        // of a daemon that was killed; nobody sends one yet
+        self.store.end_canaries(None, self.clock.now()).await?;
+        self.plan_canaries(false).await?;
         // a row without an issuance that needs it was left by a kill; its job is due anyway
         for record in self.store.leftovers().await? {
             if record.attempts == 0 {
@@ -151,6 +156,7 @@ impl Engine {
         *self.world.write() = Arc::new(world);
         self.retry_what_waits_for_a_person().await?;
         self.plan_rollovers().await?;
+        self.plan_canaries(true).await?;
         self.wake();
         Ok(())
     }
@@ -239,7 +245,7 @@ impl Engine {
     /// Works until `stop`; then lets the workers go on for at most `drain` and returns.
     /// Whatever is not done by then goes on at the next start.
     pub async fn run(self: Arc<Self>, stop: CancellationToken, drain: Duration) {
-        let mut work = Work::new();
+        let mut work = Work::new(stop.clone());
         // workers see the end of the drain, not its beginning
         let halt = CancellationToken::new();
         while !stop.is_cancelled() {
@@ -320,6 +326,7 @@ impl Engine {
             (JobKind::Deploy, SIDE_WORK),
             (JobKind::Issue, concurrency),
             (JobKind::RenewalInfo, renewal_info::BATCH),
+            (JobKind::Canary, 1),
         ] {
             let busy = work
                 .running
@@ -421,6 +428,18 @@ impl Engine {
                     .instrument(span),
                 )
             }
+            JobKind::Canary => {
+                // nothing is lost when one is not sent: it ends as soon as the daemon does
+                let stop = work.stop.clone();
+                work.tasks.spawn(
+                    async move {
+                        canary::run(&engine, &world, &stop)
+                            .await
+                            .map_err(|error| error.to_string())
+                    }
+                    .instrument(span),
+                )
+            }
             JobKind::Standing => {
                 let certificate = key
                     .1
@@ -509,8 +528,9 @@ impl Engine {
 }
 
 impl Work {
-    fn new() -> Self {
+    fn new(stop: CancellationToken) -> Self {
         Work {
+            stop,
             tasks: JoinSet::new(),
             tickets: HashMap::new(),
             running: HashSet::new(),

@@ -123,7 +123,8 @@ pub(super) fn build(
         defaults,
     };
     let certificates = builder.certificates(certificates, context, &top);
-    let engine = builder.engine(&top.key("engine"), root.engine);
+    let canary = builder.canary(&top.key("canary"), root.canary);
+    let engine = builder.engine(&top.key("engine"), root.engine, canary);
     Some(Config {
         state_directory,
         control,

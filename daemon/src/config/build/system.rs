@@ -15,6 +15,8 @@ use crate::{
 const MAX_SOCKET_PATH: usize = 107;
 /// Above this the CA's limits and the plugins' memory are what counts.
 const MAX_CONCURRENCY: u64 = 1024;
+/// Providers count requests, and a failure is told of within a day in any case.
+const MIN_CANARY: Duration = Duration::from_secs(3600);
 
 #[derive(Debug, thiserror::Error)]
 enum SystemProblem {
@@ -24,6 +26,8 @@ enum SystemProblem {
     PluginHost { path: PathBuf, error: std::io::Error },
     #[error("{0} orders at once is out of range")]
     Concurrency(u64),
+    #[error("canaries less than an hour apart are a load to the provider, and tell no more")]
+    CanaryInterval,
     #[error("no directory is left to look for plugins in")]
     NoPluginDirectories,
 }
@@ -39,6 +43,10 @@ impl Problem for SystemProblem {
                 "write 1 to {MAX_CONCURRENCY}, or leave it out for {}",
                 engine::DEFAULT_CONCURRENCY
             )),
+            SystemProblem::CanaryInterval => Some(
+                "write `1h` or more, or leave it out for 7d; `dns01d check --online` sends one at once"
+                    .into(),
+            ),
             SystemProblem::NoPluginDirectories => {
                 Some("leave `directories` out for the usual ones, or name one".into())
             }
@@ -116,7 +124,12 @@ impl Builder<'_> {
         Plugins { host, directories }
     }
 
-    pub(super) fn engine(&mut self, at: &Location, raw: raw::Engine) -> engine::Options {
+    pub(super) fn engine(
+        &mut self,
+        at: &Location,
+        raw: raw::Engine,
+        canary: Option<Duration>,
+    ) -> engine::Options {
         let concurrency = match raw.concurrency {
             None => engine::DEFAULT_CONCURRENCY,
             Some(number @ 1..=MAX_CONCURRENCY) => number as usize,
@@ -126,7 +139,22 @@ impl Builder<'_> {
                 engine::DEFAULT_CONCURRENCY
             }
         };
-        engine::Options { concurrency }
+        engine::Options { concurrency, canary }
+    }
+
+    /// The time between canaries; `None` where none are wanted.
+    pub(super) fn canary(&mut self, at: &Location, raw: Option<raw::Canary>) -> Option<Duration> {
+        let interval = match raw {
+            Some(raw::Canary::Off) => return None,
+            Some(raw::Canary::Of(of)) => of.interval,
+            None => None,
+        };
+        let raw::Duration(interval) = interval.unwrap_or(raw::Duration(engine::DEFAULT_CANARY));
+        if interval < MIN_CANARY {
+            self.findings
+                .value(&at.key("interval"), &SystemProblem::CanaryInterval);
+        }
+        Some(interval)
     }
 }
 

@@ -10,7 +10,7 @@ use serde::{
     },
 };
 
-use super::{Flag, Rate, Text};
+use super::{Duration, Flag, Rate, Text};
 
 /// One name, or a list of them.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -72,6 +72,25 @@ pub(in crate::config) struct LimitsOf {
     pub breaker: Option<Flag>,
 }
 
+/// Whether the ways of challenge records are tried.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(in crate::config) enum Canary {
+    Off,
+    Of(CanaryOf),
+}
+
+/// How they are.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(
+    default,
+    deny_unknown_fields,
+    rename_all = "kebab-case",
+    expecting = "a mapping with `interval`"
+)]
+pub(in crate::config) struct CanaryOf {
+    pub interval: Option<Duration>,
+}
+
 /// A type that one word, a list or a mapping can stand for. What it does not override is refused.
 trait Forms: Sized {
     /// What is expected, for a report.
@@ -128,7 +147,7 @@ macro_rules! in_forms {
     )+};
 }
 
-in_forms!(OneOrMore, Profile, Chain, Limits);
+in_forms!(OneOrMore, Profile, Chain, Limits, Canary);
 
 impl Forms for OneOrMore {
     const EXPECTED: &'static str = "a name or a list of names";
@@ -183,5 +202,20 @@ impl Forms for Limits {
 
     fn map<'de, A: MapAccess<'de>>(map: A) -> Result<Self, A::Error> {
         Deserialize::deserialize(MapAccessDeserializer::new(map)).map(Limits::Of)
+    }
+}
+
+impl Forms for Canary {
+    const EXPECTED: &'static str = "`off` or a mapping with `interval`";
+
+    fn word<E: Error>(text: &str) -> Result<Self, E> {
+        match text {
+            "off" => Ok(Canary::Off),
+            other => Err(E::unknown_variant(other, &["off"])),
+        }
+    }
+
+    fn map<'de, A: MapAccess<'de>>(map: A) -> Result<Self, A::Error> {
+        Deserialize::deserialize(MapAccessDeserializer::new(map)).map(Canary::Of)
     }
 }

@@ -9,7 +9,7 @@ use serde::Deserialize;
 mod choices;
 mod scalars;
 
-pub(super) use choices::{Chain, Limits, OneOrMore, Profile};
+pub(super) use choices::{Canary, Chain, Limits, OneOrMore, Profile};
 pub(super) use scalars::{ByteSize, Duration, FileMode, Flag, Port, Rate, Text, Word, duration};
 
 use super::yaml::Tree;
@@ -35,12 +35,13 @@ pub(super) struct Root {
     pub defaults: Defaults,
     pub certificates: BTreeMap<String, Certificate>,
     pub engine: Engine,
+    pub canary: Option<Canary>,
     pub shutdown: Shutdown,
 }
 
 impl Root {
     /// Keys below which no secret stands.
-    pub const PLAIN: [&str; 12] = [
+    pub const PLAIN: [&str; 13] = [
         "defaults",
         "state-directory",
         "include",
@@ -52,6 +53,7 @@ impl Root {
         "cas",
         "certificates",
         "engine",
+        "canary",
         "shutdown",
     ];
 }
@@ -73,7 +75,7 @@ pub(super) struct Included {
 
 impl Included {
     /// Keys that only the main file may hold.
-    pub const MAIN_ONLY: [&str; 9] = [
+    pub const MAIN_ONLY: [&str; 10] = [
         "state-directory",
         "include",
         "allow-inline-secrets",
@@ -82,6 +84,7 @@ impl Included {
         "plugins",
         "defaults",
         "engine",
+        "canary",
         "shutdown",
     ];
 }

@@ -42,6 +42,7 @@ certificates:
     ca: letsencript
     output: { directory: /etc/ssl/internal/other }
 engine: { concurrency: 0 }
+canary: { interval: 10m }
 "#,
     );
     insta::assert_snapshot!(report);

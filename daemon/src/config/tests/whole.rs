@@ -47,6 +47,7 @@ certificates:
   bücher:
     names: [bücher.example]
 engine: { concurrency: 8 }
+canary: { interval: 12h }
 shutdown: { drain: 5s }
 "#;
 
@@ -70,6 +71,7 @@ fn everything_that_is_written_reaches_its_part() {
     assert_eq!(config.plugin_host.sandbox, plugin::Sandbox::BestEffort);
     assert_eq!(config.plugin_host.idle, Duration::from_secs(10));
     assert_eq!(config.engine.concurrency, 8);
+    assert_eq!(config.engine.canary, Some(Duration::from_secs(12 * 3600)));
     assert_eq!(config.drain, Duration::from_secs(5));
     let zone = ZoneOptions {
         authorities: vec![
@@ -250,4 +252,23 @@ fn commands_find_the_socket_also_beside_faults() {
     assert_eq!(socket(&path), Some("/run/x.sock".into()));
     assert_eq!(socket(&site.write("none.yaml", "log: {}\n")), None);
     assert_eq!(socket(&site.path("no-such-file.yaml")), None);
+}
+
+#[test]
+fn canaries_are_sent_unless_they_are_off() {
+    let site = Site::new();
+    let canary = |text: &str| site.load(&with(text)).map(|config| config.engine.canary);
+    assert_eq!(canary("").expect("good"), Some(engine::DEFAULT_CANARY));
+    assert_eq!(canary("canary: {}").expect("good"), Some(engine::DEFAULT_CANARY));
+    assert_eq!(canary("canary: off").expect("good"), None);
+    for wrong in [
+        "canary: never",
+        "canary: false",
+        "canary: { interval: 59m }",
+        "canary: { every: 7d }",
+        "canary: [7d]",
+    ] {
+        let faults = canary(wrong).expect_err(wrong).to_string();
+        assert!(faults.contains("dns01d.yaml:5:"), "{wrong}: {faults}");
+    }
 }
