@@ -8,6 +8,7 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on says where")]
 
 mod behaviours;
+mod canaries;
 mod certificates_seen;
 mod crashes;
 mod fuse;

@@ -1,9 +1,16 @@
 //! A host of DNS: writes into the lab's name server.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
 
 use dns01d::plugin::{
-    CallError, Done, InstanceInfo, Operation, ProviderClient, Record, RecordKind, RecordOutcome,
+    CallError, Done, Failure, FailureClass, InstanceInfo, Operation, ProviderClient, Record, RecordKind,
+    RecordOutcome,
 };
 use futures_util::future::{BoxFuture, FutureExt as _};
 use lab::dns::DnsServer;
@@ -14,6 +21,8 @@ use super::fuse::Fuse;
 pub struct Host {
     pub dns: Arc<DnsServer>,
     pub fuse: Arc<Fuse>,
+    /// The credentials are not taken.
+    pub locked_out: Arc<AtomicBool>,
 }
 
 impl ProviderClient for Host {
@@ -33,6 +42,16 @@ impl ProviderClient for Host {
     ) -> BoxFuture<'a, Result<Vec<RecordOutcome>, CallError>> {
         async move {
             self.fuse.burn().await;
+            if self.locked_out.load(Ordering::Relaxed) {
+                let refused = Failure {
+                    class: FailureClass::Auth,
+                    code: 201,
+                    message: "the token has expired".into(),
+                    retry_after: None,
+                    native_code: Some(401),
+                };
+                return Ok(records.iter().map(|_| Err(refused.clone())).collect());
+            }
             for record in records {
                 let present = match operation {
                     Operation::Present => true,

@@ -1,6 +1,11 @@
 //! An engine with everything around it, and the days that it lives through.
 
-use std::{collections::BTreeMap, path::PathBuf, sync::Arc, time::Duration};
+use std::{
+    collections::BTreeMap,
+    path::PathBuf,
+    sync::{Arc, atomic::AtomicBool},
+    time::Duration,
+};
 
 use dns01d::{
     acme,
@@ -79,6 +84,10 @@ pub struct Stage {
     pub fuse: Arc<Fuse>,
     certificates: Vec<Certificate>,
     limits: Limits,
+    /// Between canaries; none unless a test is about them.
+    pub canary: Option<Duration>,
+    /// The host of DNS does not let us in.
+    pub locked_out: Arc<AtomicBool>,
     directory: TempDir,
 }
 
@@ -116,6 +125,8 @@ impl Stage {
             peers: plot.cas.into_iter().enumerate().map(peer).collect(),
             certificates,
             limits: plot.limits,
+            canary: None,
+            locked_out: Arc::default(),
             clock,
             ca_clock,
             dns,
@@ -132,14 +143,11 @@ impl Stage {
             self.fuse.clone(),
         ));
         let world = self.world(store.clone());
-        let options = Options {
-            concurrency: DEFAULT_CONCURRENCY,
-        };
         let engine = Engine::new(
             store.clone(),
             self.clock.clone(),
             self.random.clone(),
-            options,
+            self.options(),
             world,
         );
         let engine = Arc::new(engine);
@@ -172,10 +180,25 @@ impl Stage {
         Some(outputs.live().unwrap()?.chain)
     }
 
+    fn options(&self) -> Options {
+        Options {
+            concurrency: DEFAULT_CONCURRENCY,
+            canary: self.canary,
+        }
+    }
+
+    /// TXT values that stand anywhere.
+    pub fn txt(&self) -> Vec<String> {
+        let records = self.dns.records().into_iter();
+        let texts = records.filter(|record| record.record_type == "TXT");
+        texts.map(|record| record.value).collect()
+    }
+
     fn world(&self, store: Arc<dyn Store>) -> World {
         let host: Arc<dyn ProviderClient> = Arc::new(Host {
             dns: self.dns.clone(),
             fuse: self.fuse.clone(),
+            locked_out: self.locked_out.clone(),
         });
         let instance: dns01d::types::InstanceName = "host".parse().unwrap();
         let apex: DnsName = ZONE.parse().unwrap();
@@ -248,6 +271,12 @@ impl Life {
         while Arc::strong_count(&store) > 1 {
             tokio::task::yield_now().await;
         }
+    }
+
+    /// Has it read the same configuration again.
+    pub async fn reload(&self, stage: &Stage) {
+        let world = stage.world(self.store.clone());
+        self.engine.reload(stage.options(), world).await.unwrap();
     }
 
     /// As the store has it.
