@@ -2,7 +2,10 @@
 
 use std::{collections::BTreeSet, sync::atomic::Ordering, time::Duration};
 
-use dns01d::store::{CanaryRow, Store as _};
+use dns01d::{
+    clock::Clock as _,
+    store::{CanaryRow, Store as _},
+};
 use jiff::SignedDuration;
 use lab::ca::CaKnobs;
 
@@ -98,4 +101,31 @@ async fn canaries_that_are_off_are_not_sent_and_leave_nothing_known() {
     tokio::time::sleep(3 * WEEK).await;
     assert_eq!(life.store.canaries().await.unwrap(), []);
     life.kill().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_kill_at_any_edge_of_a_canary_leaves_no_record() {
+    let mut left_standing = 0;
+    for edge in 1..=30 {
+        let stage = stage(1);
+        let life = stage.start().await;
+        tokio::time::sleep(HOUR).await;
+        let until = only(&life).await.next.duration_since(stage.clock.now());
+        tokio::time::sleep(Duration::try_from(until).unwrap_or_default() - HOUR / 3600).await;
+        assert!(stage.txt().is_empty());
+        stage.fuse.set(Some(edge));
+        let _ = tokio::time::timeout(HOUR / 60, stage.fuse.blown()).await;
+        life.kill().await;
+        left_standing += usize::from(!stage.txt().is_empty());
+
+        stage.fuse.set(None);
+        let life = stage.start().await;
+        tokio::time::sleep(HOUR / 60).await;
+        assert_eq!(stage.txt(), [""; 0], "edge {edge}");
+        life.kill().await;
+    }
+    assert!(
+        left_standing > 3,
+        "only {left_standing} kills came between publication and removal"
+    );
 }
