@@ -27,6 +27,7 @@ mod leftovers;
 mod live;
 mod options;
 mod ownership;
+mod trial;
 mod write;
 
 #[cfg(test)]

@@ -430,3 +430,42 @@ fn errors_tell_path_operation_cause_and_advice() {
         Err(Error::Relative("out".into()))
     );
 }
+
+#[test]
+fn what_a_write_would_meet_is_told_before_it_and_nothing_is_made() {
+    let home = tempfile::tempdir().expect("a directory");
+    let directory = home.path().join("not/yet/there");
+    assert_eq!(Outputs::new(options(&directory)).check(), Ok(()));
+    assert!(!home.path().join("not").exists());
+
+    fs::write(home.path().join("file"), "").expect("a file");
+    let below_a_file = Outputs::new(options(&home.path().join("file/certificates"))).check();
+    assert!(
+        matches!(
+            &below_a_file,
+            Err(Error::Io {
+                errno: Errno::NOTDIR,
+                ..
+            })
+        ),
+        "{below_a_file:?}"
+    );
+    let nobody = Options {
+        owner: Some("no-such-user-of-dns01d".into()),
+        ..options(&directory)
+    };
+    assert!(matches!(
+        Outputs::new(nobody).check(),
+        Err(Error::UnknownOwner(_))
+    ));
+
+    let open = home.path().join("open");
+    fs::create_dir(&open).expect("a directory");
+    fs::set_permissions(&open, fs::Permissions::from_mode(0o777)).expect("a mode");
+    let open = Outputs::new(options(&open));
+    assert!(matches!(open.check(), Err(Error::Untrusted { .. })));
+
+    let good = Outputs::new(options(&home.path().join("good")));
+    good.write(&pair()).expect("written");
+    assert_eq!(good.check(), Ok(()));
+}

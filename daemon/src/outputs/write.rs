@@ -39,6 +39,10 @@ impl Outputs {
         Outputs { options }
     }
 
+    pub(super) fn options(&self) -> &Options {
+        &self.options
+    }
+
     /// Where readers find the current files.
     pub fn live_path(&self) -> PathBuf {
         self.options.directory.join(LIVE)
