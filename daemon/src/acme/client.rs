@@ -154,6 +154,16 @@ impl Client {
         Ok(directory)
     }
 
+    /// The directory as the CA shows it now, whatever is known of it already.
+    ///
+    /// # Errors
+    /// When the CA does not give it.
+    pub async fn directory_now(&self) -> Result<Arc<Directory>, Error> {
+        let directory = Arc::new(self.fetch_directory().await?);
+        self.0.directory.lock().await.directory = Some((Instant::now(), Arc::clone(&directory)));
+        Ok(directory)
+    }
+
     async fn fetch_directory(&self) -> Result<Directory, Error> {
         let url = self.0.options.directory.as_str();
         let reply = self.get(Operation::Directory, url).await?;

@@ -10,7 +10,7 @@ use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use openssl::sha::sha256;
 use tokio::time::{Instant, sleep, timeout_at};
 use tokio_util::sync::CancellationToken;
-use tracing::info;
+use tracing::{debug, info};
 
 use super::{
     ChallengeError, Patience, Publisher,
@@ -19,9 +19,9 @@ use super::{
 use crate::{
     clock::Clock,
     dns::{self, Location, ServerTxt},
-    plugin::RecordKind,
+    plugin::{FailureClass, InstanceInfo, RecordKind},
     random::{Random, SystemRandom},
-    store::{Canary, NewRecord, Record},
+    store::{Canary, NewRecord, Record, RecordRemoval},
     types::{CertificateName, DnsName, InstanceName},
 };
 
@@ -29,6 +29,8 @@ use crate::{
 const ROOM: Duration = Duration::from_secs(120);
 /// Until every server has forgotten it. One that takes longer is told of and harms nobody: the value is not used again.
 const FORGET: Duration = Duration::from_secs(30);
+/// A process that starts, and a library that is loaded; some read their credentials over the network.
+const OPEN: Duration = Duration::from_secs(60);
 /// Between two looks whether it is gone: the first, and the longest.
 const LOOK: [Duration; 2] = [Duration::from_millis(20), Duration::from_secs(2)];
 
@@ -67,38 +69,15 @@ pub enum CanaryStep<'a> {
     Seen(Result<&'a dns::Report, &'a ChallengeError>),
     /// The provider removed it, or did not.
     Removed(Result<(), &'a ChallengeError>),
-    /// Servers that do not show it any more, and those that do.
+    /// What servers showed at the last look after its removal.
     Gone {
-        /// How many addresses were asked.
-        asked: usize,
-        /// Those that still show it, or could not be asked.
-        lingering: &'a [Lingering],
+        /// Those that still show it.
+        lingering: Vec<&'a ServerTxt>,
+        /// Those that could not be asked.
+        silent: Vec<&'a ServerTxt>,
+        /// How many do not show it any more.
+        gone: usize,
     },
-}
-
-/// A server that shows a canary after its removal.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Lingering {
-    /// What it showed, or why it could not be asked.
-    pub server: ServerTxt,
-}
-
-impl std::fmt::Display for Lingering {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let ServerTxt {
-            server,
-            address,
-            values,
-        } = &self.server;
-        match server {
-            Some(name) => write!(f, "{name} ({address})")?,
-            None => write!(f, "{address}")?,
-        }
-        match values {
-            Ok(_) => f.write_str(" still shows it"),
-            Err(error) => write!(f, ": {error}"),
-        }
-    }
 }
 
 impl Publisher {
@@ -119,7 +98,15 @@ impl Publisher {
         })
     }
 
-    /// Where records of `owner` go, as far as the configuration alone tells.
+    /// What an instance says of itself once it is open: its plugin was loaded and has accepted its options.
+    ///
+    /// # Errors
+    /// When it cannot be opened.
+    pub async fn open(&self, instance: &InstanceName) -> Result<InstanceInfo, ChallengeError> {
+        self.info(instance, OPEN).await
+    }
+
+    /// Who writes records of `owner`, as far as the configuration alone tells.
     pub fn serving(&self, owner: &DnsName) -> Option<&InstanceName> {
         self.routes.instance(owner)
     }
@@ -145,7 +132,7 @@ impl Publisher {
     }
 
     /// Publishes a canary, sees it at every server, removes it and sees it gone. `tell` hears of each step and of the
-    /// time that it took.
+    /// time that it took; of nothing more after a provider has said no, because nothing was published then.
     ///
     /// It is in the journal before it is published. Whatever ends this future, the journal has it removed: at the
     /// next start of the daemon at the latest.
@@ -168,6 +155,11 @@ impl Publisher {
             }
         };
         let mut failure = self.show(&record, flight, began, &mut tell).await.err();
+        if let Some(error) = failure.as_ref().filter(|error| is_unwritten(error)) {
+            debug!(owner = %record.record.owner, %error, "canary was not published");
+            self.forget(&record, flight).await?;
+            return failure.map_or(Ok(()), Err);
+        }
         let began = Instant::now();
         let removed = self.take_back(&record, flight).await;
         tell(
@@ -243,6 +235,17 @@ impl Publisher {
         seen.map(|_| ())
     }
 
+    /// Out of the journal, without a word to the provider.
+    async fn forget(&self, record: &Record, flight: Flight<'_>) -> Result<(), ChallengeError> {
+        let now = flight.clock.now();
+        self.store.end_canaries(Some(record.id), now).await?;
+        let instance = record.record.instance.clone();
+        let outcomes = vec![(record.id, RecordRemoval::Gone)];
+        self.store.records_removed(instance, outcomes, now).await?;
+        self.owners.gone.notify_waiters();
+        Ok(())
+    }
+
     async fn take_back(&self, record: &Record, flight: Flight<'_>) -> Result<(), ChallengeError> {
         let now = flight.clock.now();
         self.store.end_canaries(Some(record.id), now).await?;
@@ -284,32 +287,50 @@ impl Publisher {
             if let Ok(now) = timeout_at(end, self.dns.txt(&place.location)).await {
                 shown = now;
             }
-            let gone = |server: &ServerTxt| {
-                let values = server.values.as_ref();
-                values.is_ok_and(|values| !values.contains(&record.record.value))
-            };
-            let asked = shown.len();
-            let lingering: Vec<Lingering> = shown
+            let (answered, silent): (Vec<_>, Vec<_>) = shown.iter().partition(|server| server.values.is_ok());
+            let lingering: Vec<&ServerTxt> = answered
                 .iter()
-                .filter(|server| !gone(server))
-                .map(|server| Lingering {
-                    server: server.clone(),
+                .filter(|server| {
+                    let values = server.values.as_ref();
+                    values.is_ok_and(|values| values.contains(&record.record.value))
                 })
+                .copied()
                 .collect();
-            let is_last = Instant::now() + pause >= end;
-            if lingering.is_empty() || is_last {
-                tell(
-                    CanaryStep::Gone {
-                        asked,
-                        lingering: &lingering,
-                    },
-                    began.elapsed(),
-                );
+            // a server that cannot be asked was not seen before either, or is told of
+            let is_gone = lingering.is_empty() && !answered.is_empty();
+            if is_gone || Instant::now() + pause >= end {
+                let gone = answered.len() - lingering.len();
+                let step = CanaryStep::Gone {
+                    lingering,
+                    silent,
+                    gone,
+                };
+                tell(step, began.elapsed());
                 return;
             }
             sleep(pause).await;
             pause = (pause * 2).min(longest);
         }
+    }
+}
+
+/// True when nothing can have been published: the provider was not called, or has said no for good. What has another
+/// outcome is removed as if it stood.
+fn is_unwritten(error: &ChallengeError) -> bool {
+    match error {
+        ChallengeError::Kind { .. }
+        | ChallengeError::NoRoom { .. }
+        | ChallengeError::NoInstance(_)
+        | ChallengeError::Withdrawn { .. } => true,
+        ChallengeError::Call { source, .. } => source.untouched(),
+        ChallengeError::Record { failure, .. } => matches!(
+            failure.class,
+            FailureClass::Auth
+                | FailureClass::ZoneNotFound
+                | FailureClass::Config
+                | FailureClass::Unsupported
+        ),
+        _ => false,
     }
 }
 

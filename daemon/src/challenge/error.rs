@@ -10,11 +10,13 @@ use crate::{
 pub enum ChallengeError {
     /// No route leads to a provider.
     #[error(
-        "no provider serves `{owner}`: add its zone to `zones` of a provider, or a provider without `zones`"
+        "no provider serves `{owner}`: add its zone {zone} to `zones` of a provider, or a provider without `zones`"
     )]
     NoRoute {
         /// The name, CNAMEs followed.
         owner: DnsName,
+        /// Its zone.
+        zone: DnsName,
     },
     /// A route leads to an instance that is not there: a bug in applying the configuration.
     #[error("provider `{0}` is not configured")]

@@ -15,7 +15,7 @@ mod sync;
 #[cfg(test)]
 mod tests;
 
-pub use canary::{CanaryPlace, CanaryStep, Flight, Lingering};
+pub use canary::{CanaryPlace, CanaryStep, Flight};
 pub use clean_up::{CLEAN_UP_TRIES, Swept};
 pub use error::ChallengeError;
 pub use options::Route;

@@ -103,6 +103,7 @@ impl Publisher {
             Some(instance) => Ok((location, instance)),
             None => Err(ChallengeError::NoRoute {
                 owner: location.owner,
+                zone: location.zone,
             }),
         }
     }
@@ -114,7 +115,7 @@ impl Publisher {
             return Ok(None);
         }
         let (location, instance) = match self.whereabouts(&challenge.identifier, &challenge.prefix).await {
-            Err(ChallengeError::NoRoute { owner }) if standing => {
+            Err(ChallengeError::NoRoute { owner, .. }) if standing => {
                 return Err(ChallengeError::ByHand {
                     owner,
                     value: challenge.value.clone(),

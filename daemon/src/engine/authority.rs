@@ -324,6 +324,14 @@ impl Authority {
         Ok(self.client().await?.directory().await?)
     }
 
+    /// What the CA offers now, whatever is known of that already. Nothing is spent by it.
+    ///
+    /// # Errors
+    /// When it cannot be asked.
+    pub async fn directory_now(&self) -> Result<Arc<acme::Directory>, AuthorityError> {
+        Ok(self.client().await?.directory_now().await?)
+    }
+
     /// The account's address, if it is known without asking.
     pub async fn known_account(&self) -> Option<AccountUrl> {
         match self.known().await {
