@@ -18,7 +18,7 @@ use crate::{
 };
 
 /// Somebody waits at a terminal: a CA that does not answer by then is shown without its offers.
-const PATIENCE: Duration = Duration::from_secs(10);
+pub(super) const PATIENCE: Duration = Duration::from_secs(10);
 /// Counters by names can be as many as there are names; the emptiest matter.
 const MOST_LIMITS: usize = 20;
 

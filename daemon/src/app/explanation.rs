@@ -7,7 +7,7 @@ use crate::{
     control::protocol::{Explanation, PlannedKind},
     engine::Certificate,
     schedule::choose_ca,
-    store::{CertificateRow, Note},
+    store::{CanaryRow, CertificateRow, Note},
 };
 
 /// `notes` are the newest of the certificate, the newest first.
@@ -132,4 +132,20 @@ fn capital(sentence: &str) -> String {
     let mut chars = sentence.chars();
     let first: String = chars.next().into_iter().flat_map(char::to_uppercase).collect();
     format!("{first}{}.", chars.as_str())
+}
+
+/// What canaries tell of a way that a certificate's challenge records go; `None` when they fare well.
+pub(super) fn of_canary(row: &CanaryRow) -> Option<String> {
+    let failing = row.failing.as_ref()?;
+    let name = match &row.last {
+        Some((name, _)) => format!(" for {name}"),
+        None => String::new(),
+    };
+    Some(format!(
+        "Canaries{name} through provider `{}` in zone {} fail since {}, so that its renewal would: {}.",
+        row.instance,
+        row.zone,
+        clock(failing.since),
+        failing.text
+    ))
 }

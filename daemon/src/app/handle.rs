@@ -1,14 +1,18 @@
-use std::{collections::BTreeMap, path::PathBuf, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::PathBuf,
+    sync::Arc,
+};
 
 use futures_util::{FutureExt as _, future::BoxFuture, stream::BoxStream};
 use jiff::Timestamp;
 use parking_lot::Mutex;
-use tokio::sync::broadcast::Receiver;
-use tokio_util::sync::CancellationToken;
+use tokio::sync::{broadcast::Receiver, mpsc};
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tracing::{info, warn};
 
 use super::{
-    authorities, explanation, forecast, preparation, status,
+    authorities, explanation, forecast, online, preparation, status,
     watching::{Watched, Watching},
     wiring::Wiring,
 };
@@ -18,7 +22,10 @@ use crate::{
     config::Config,
     control::{
         AskError, Handle, PrepareError, ReloadError, RenewError,
-        protocol::{AccountInfo, CaInfo, Explanation, Plan, Prepared, Reloaded, RevokeWish, Status, Step},
+        protocol::{
+            AccountInfo, CaInfo, Explanation, OnlineLine, OnlineWish, Plan, Prepared, Reloaded, RevokeWish,
+            Status, Step,
+        },
     },
     engine::{AccountTask, Engine, Progress, RevokeError},
     store::{Store, StoreError},
@@ -27,6 +34,9 @@ use crate::{
 
 /// Of a certificate's past, enough to see how it came to be.
 const NOTES_SHOWN: usize = 5;
+
+/// Lines on their way to whoever has the daemon look; more of them wait with the parts that they belong to.
+const LINES: usize = 16;
 
 /// Of the queue, for those of its jobs that are no certificate's.
 const JOBS_LOOKED_AT: usize = 10_000;
@@ -44,6 +54,8 @@ pub(super) struct Daemon {
     /// One reload at a time.
     pub(super) reloading: tokio::sync::Mutex<()>,
     pub(super) stop: CancellationToken,
+    /// Looks at what issuances would meet, until their canaries are removed.
+    pub(super) looks: TaskTracker,
 }
 
 /// The configuration in use.
@@ -143,6 +155,7 @@ impl Handle for Daemon {
             });
             let revocations = self.store.revocations().await.unwrap_or_default();
             let leftovers = self.store.leftovers().await.unwrap_or_default();
+            let canaries = self.store.canaries().await.unwrap_or_default();
             let rows: BTreeMap<_, _> = rows.into_iter().map(|row| (row.name.clone(), row)).collect();
             let in_force = self.config.lock();
             Status {
@@ -169,6 +182,7 @@ impl Handle for Daemon {
                     .filter(|record| record.attempts > 0)
                     .map(status::leftover)
                     .collect(),
+                canaries: canaries.into_iter().map(status::canary).collect(),
             }
         }
         .boxed()
@@ -208,7 +222,27 @@ impl Handle for Daemon {
                 return Err(AskError::UnknownCertificate(certificate));
             };
             let notes = self.store.notes(certificate, NOTES_SHOWN).await.map_err(failed)?;
-            Ok(explanation::explain(wanted, &row, &notes, self.clock.now()))
+            let ways: BTreeSet<_> = self
+                .store
+                .places()
+                .await
+                .map_err(failed)?
+                .iter()
+                .filter(|place| {
+                    wanted
+                        .identifiers
+                        .iter()
+                        .any(|one| *one.name() == place.identifier)
+                })
+                .filter_map(|place| world.way(place))
+                .collect();
+            let mut canaries = self.store.canaries().await.map_err(failed)?;
+            canaries.retain(|canary| ways.contains(&(canary.instance.clone(), canary.zone.clone())));
+            let mut explained = explanation::explain(wanted, &row, &notes, self.clock.now());
+            explained
+                .sentences
+                .extend(canaries.iter().filter_map(explanation::of_canary));
+            Ok(explained)
         }
         .boxed()
     }
@@ -293,6 +327,40 @@ impl Handle for Daemon {
                 ChallengeError::NoInstance(instance) => PrepareError::UnknownInstance(instance),
                 error => PrepareError::Failed(error.to_string()),
             })
+        }
+        .boxed()
+    }
+
+    fn look(&self, wish: OnlineWish) -> BoxFuture<'_, Result<BoxStream<'static, OnlineLine>, AskError>> {
+        async move {
+            if self.stop.is_cancelled() {
+                return Err(AskError::Stopping);
+            }
+            let world = self.engine.world();
+            let scope = online::Scope::of(&world, &wish.names).await?;
+            info!(
+                names = scope.names.len(),
+                "an operator looks at what issuances would meet"
+            );
+            let look = {
+                let in_force = self.config.lock();
+                online::Look {
+                    world,
+                    engine: Some(self.engine.clone()),
+                    clock: self.clock.clone(),
+                    configuration: online::in_force(&in_force),
+                    libraries: online::libraries(&in_force.config),
+                    stop: self.stop.child_token(),
+                }
+            };
+            let (sink, lines) = mpsc::channel(LINES);
+            // ends when nobody listens, and with the daemon, which waits for it
+            self.looks.spawn(look.run(scope, sink));
+            Ok(stream::unfold(lines, |mut lines| async move {
+                let line = lines.recv().await?;
+                Some((line, lines))
+            })
+            .boxed())
         }
         .boxed()
     }

@@ -5,6 +5,7 @@ mod descriptions;
 mod explanation;
 mod forecast;
 mod handle;
+mod online;
 mod plugin_starter;
 mod plugin_state;
 mod preparation;
@@ -22,15 +23,20 @@ use std::{
     io,
     path::{Path, PathBuf},
     sync::Arc,
+    time::Duration,
 };
 
 use parking_lot::Mutex;
-use tokio::signal::unix::{SignalKind, signal};
-use tokio_util::sync::CancellationToken;
+use tokio::{
+    signal::unix::{SignalKind, signal},
+    time::timeout,
+};
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tracing::{error, info, warn};
 
 use self::{descriptions::Described, handle::Daemon, state_lock::StateLock, wiring::Wiring};
 pub use self::{
+    online::alone as look,
     plugin_starter::PluginStarter,
     preparation::{PreparationError, prepare},
     process::harden,
@@ -47,6 +53,9 @@ use crate::{
     store::{Sqlite, Store, StoreError},
     systemd,
 };
+
+/// For canaries that an operator sent and that are called back at the end.
+const LAST_CANARIES: Duration = Duration::from_secs(5);
 
 /// Why the daemon did not start, or ended before it was told to.
 #[derive(Debug, thiserror::Error)]
@@ -123,6 +132,7 @@ pub async fn run(path: PathBuf, config: Config, starter: PluginStarter) -> Resul
         }),
         reloading: tokio::sync::Mutex::new(()),
         stop: stop.clone(),
+        looks: TaskTracker::new(),
     });
     let server = match control::activated().map_err(AppError::Socket)? {
         Some(listener) => control::Server::activated(listener, &config.control)?,
@@ -159,6 +169,10 @@ pub async fn run(path: PathBuf, config: Config, starter: PluginStarter) -> Resul
     stop.cancel();
     if let Err(error) = working.await {
         error!(%error, "the engine ended badly");
+    }
+    daemon.looks.close();
+    if timeout(LAST_CANARIES, daemon.looks.wait()).await.is_err() {
+        warn!("canaries are left; the next start removes them");
     }
     engine.world().publisher.shutdown().await;
     if let Err(error) = serving.await {

@@ -14,7 +14,11 @@ use crate::{
     challenge::{self, ChallengeError, Publisher, Task},
     clock::{Clock, SystemClock},
     config::Config,
-    control::protocol::{NamePrepared, Prepared},
+    control::{
+        AskError,
+        protocol::{NamePrepared, Prepared},
+    },
+    engine::World,
     store::{Sqlite, Store},
     types::{DnsName, InstanceName},
 };
@@ -50,6 +54,9 @@ pub enum PreparationError {
     /// The call as a whole failed.
     #[error(transparent)]
     Challenge(#[from] ChallengeError),
+    /// There is nothing of that name.
+    #[error(transparent)]
+    Ask(#[from] AskError),
 }
 
 /// Does without a daemon what one would do: with its configuration, its state and the lock on that.
@@ -70,22 +77,43 @@ pub async fn prepare(
     {
         return Err(PreparationError::UnknownInstance(instance.clone()));
     }
-    let directory = &config.state_directory;
-    check_owner(directory)?;
-    process::make_state_directory(directory).map_err(|source| AppError::StateDirectory {
-        path: directory.clone(),
-        source,
-    })?;
-    let _lock = StateLock::take(directory, "`dns01d provider`").map_err(AppError::from)?;
-    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-    // one that is damaged stays where it is: putting it aside is the daemon's, whose log tells of it
-    let store = Sqlite::open(&directory.join(DATABASE)).map_err(AppError::from)?;
-    let store: Arc<dyn Store> = Arc::new(store);
-    let wiring = Wiring::new(store, clock, starter);
-    let publisher = wiring.world(config).map_err(AppError::from)?.publisher;
-    let prepared = by(&publisher, task, instance, names).await;
+    let alone = Alone::take(config, starter, "`dns01d provider`")?;
+    let publisher = &alone.world.publisher;
+    let prepared = by(publisher, task, instance, names).await;
     publisher.shutdown().await;
     Ok(prepared?)
+}
+
+/// What the daemon would work with, and the lock that keeps it from starting meanwhile.
+pub(super) struct Alone {
+    pub world: World,
+    pub store: Arc<dyn Store>,
+    pub clock: Arc<dyn Clock>,
+    pub _lock: StateLock,
+}
+
+impl Alone {
+    /// For `who`, whom a daemon that starts meanwhile names.
+    pub fn take(config: &Config, starter: PluginStarter, who: &str) -> Result<Self, PreparationError> {
+        let directory = &config.state_directory;
+        check_owner(directory)?;
+        process::make_state_directory(directory).map_err(|source| AppError::StateDirectory {
+            path: directory.clone(),
+            source,
+        })?;
+        let lock = StateLock::take(directory, who).map_err(AppError::from)?;
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+        // one that is damaged stays where it is: putting it aside is the daemon's, whose log tells of it
+        let store = Sqlite::open(&directory.join(DATABASE)).map_err(AppError::from)?;
+        let store: Arc<dyn Store> = Arc::new(store);
+        let wiring = Wiring::new(store.clone(), clock.clone(), starter);
+        Ok(Alone {
+            world: wiring.world(config).map_err(AppError::from)?,
+            store,
+            clock,
+            _lock: lock,
+        })
+    }
 }
 
 /// The same by a publisher, as the control socket tells it.

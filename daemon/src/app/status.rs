@@ -5,14 +5,14 @@ use jiff::Timestamp;
 use crate::{
     config::Config,
     control::protocol::{
-        Blocked, CertificateState, CertificateStatus, HookStatus, LastError, Leftover, ProviderStatus,
-        RenewalInfoStatus, RevokedSince,
+        Blocked, CanaryFailure, CanaryStatus, CertificateState, CertificateStatus, HookStatus, LastError,
+        Leftover, ProviderStatus, RenewalInfoStatus, RevokedSince,
     },
     deployment,
     engine::Certificate,
     outputs::Outputs,
     revocation,
-    store::{CertificateRow, Record, Revocation},
+    store::{CanaryRow, CertificateRow, Record, Revocation},
 };
 
 /// One certificate, as the store has it. `staging` says that its CA is one for trials.
@@ -186,6 +186,23 @@ pub(super) fn providers(config: &Config) -> Vec<ProviderStatus> {
             last_error: None,
         })
         .collect()
+}
+
+/// How canaries fare somewhere.
+pub(super) fn canary(row: CanaryRow) -> CanaryStatus {
+    let (name, at) = row.last.unzip();
+    CanaryStatus {
+        instance: row.instance,
+        zone: row.zone,
+        name,
+        at,
+        next_at: row.next,
+        failing: row.failing.map(|failing| CanaryFailure {
+            since: failing.since,
+            times: failing.times,
+            text: failing.text,
+        }),
+    }
 }
 
 /// A record whose removal failed at least once.

@@ -40,10 +40,21 @@ pub enum Command {
     /// Check the configuration and the machine; change nothing
     ///
     /// Shows every fault at once, with file and line. Ends with status 78 when there is one.
+    ///
+    /// With --online also what an issuance would meet, step by step: a harmless TXT record is published where a CA
+    /// would look, seen at every name server, and removed; provider, output directory and the CA's directory are looked
+    /// at. Nothing is ordered. The running daemon does it; without one, this process does. Ends with status 1 when a
+    /// certificate would not be issued.
     Check {
-        /// Print one JSON object
+        /// Try all that an issuance needs, without the CA
+        #[arg(long)]
+        online: bool,
+        /// Print one JSON object; with --online, one for each step
         #[arg(long)]
         json: bool,
+        /// Certificates, or names in them; all without one
+        #[arg(value_name = "NAME", requires = "online")]
+        names: Vec<String>,
     },
     /// Show every certificate, its state and what is next
     Status {

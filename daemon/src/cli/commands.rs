@@ -5,9 +5,14 @@ use std::{
 };
 
 use futures_util::{Stream, StreamExt as _};
-use tokio::runtime::Runtime;
+use tokio::{
+    runtime::Runtime,
+    signal::unix::{SignalKind, signal},
+};
 
-use super::{Arguments, Color, Command, View, account, provider, questions, revoke, status, steps::Steps};
+use super::{
+    Arguments, Color, Command, View, account, online, provider, questions, revoke, status, steps::Steps,
+};
 use crate::{
     app::{self, PluginStarter},
     clock::{Clock as _, SystemClock},
@@ -49,7 +54,10 @@ pub fn run(arguments: Arguments) -> ExitCode {
     } = arguments;
     match command {
         Command::Run => daemon(&runtime, config),
-        Command::Check { json } => check(&runtime, config, json),
+        Command::Check {
+            online: false, json, ..
+        } => check(&runtime, config, json),
+        Command::Check { json, names, .. } => runtime.block_on(online::check(socket, config, names, json)),
         Command::Status { json, name } => {
             let client = client(socket, &config);
             runtime.block_on(show_status(&client, json, name))
@@ -279,6 +287,18 @@ async fn reload(client: &Client) -> ExitCode {
         }
         Err(error) => failed(&error),
     }
+}
+
+/// Ctrl-C, or the end that a service manager or a CI job asks for.
+pub(super) fn interruption() -> io::Result<impl Future<Output = ()>> {
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut terminate = signal(SignalKind::terminate())?;
+    Ok(async move {
+        tokio::select! {
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
+        }
+    })
 }
 
 pub(super) fn failed(error: &dyn std::error::Error) -> ExitCode {

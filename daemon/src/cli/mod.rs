@@ -5,6 +5,7 @@ mod arguments;
 pub mod authority;
 mod commands;
 mod moment;
+pub mod online;
 pub mod plan;
 mod provider;
 mod questions;

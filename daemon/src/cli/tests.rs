@@ -96,6 +96,7 @@ fn status(certificates: Vec<CertificateStatus>) -> Status {
         certificates,
         providers: vec![],
         leftovers: vec![],
+        canaries: vec![],
     }
 }
 
@@ -111,6 +112,18 @@ fn troubled() -> Status {
                 at: at("2026-11-23T08:59:00"),
                 class: "auth".into(),
                 text: "192.0.2.53:53 does not know the key `acme`: BADKEY".into(),
+            }),
+        }],
+        canaries: vec![CanaryStatus {
+            instance: "internal-dns".parse().expect("a name"),
+            zone: "internal.example.org".parse().expect("a name"),
+            name: Some("www.internal.example.org".parse().expect("a name")),
+            at: Some(at("2026-11-23T08:00:00")),
+            next_at: at("2026-11-24T08:00:00"),
+            failing: Some(CanaryFailure {
+                since: at("2026-11-20T08:00:00"),
+                times: 4,
+                text: "provider `internal-dns` for `_acme-challenge.www.internal.example.org`: credentials refused: BADKEY".into(),
             }),
         }],
         leftovers: vec![Leftover {

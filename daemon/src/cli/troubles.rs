@@ -1,4 +1,4 @@
-use crate::control::protocol::{HookStatus, Leftover, ProviderStatus, Status};
+use crate::control::protocol::{CanaryStatus, HookStatus, Leftover, ProviderStatus, Status};
 
 use super::{
     status::{failed, failure, held_back, hook, paused, revocation},
@@ -67,6 +67,7 @@ pub(super) fn troubles(status: &Status, view: &View) -> Vec<Trouble> {
             .iter()
             .filter_map(|one| provider_trouble(one, view)),
     );
+    troubles.extend(status.canaries.iter().filter_map(|one| canary_trouble(one, view)));
     troubles.extend(status.leftovers.iter().map(|one| leftover_trouble(one, view)));
     troubles
 }
@@ -76,6 +77,24 @@ fn provider_trouble(provider: &ProviderStatus, view: &View) -> Option<Trouble> {
     Some(Trouble {
         what: format!("provider {}", provider.instance),
         text: format!("{}: {}", view.relative(error.at), error.text),
+    })
+}
+
+fn canary_trouble(canary: &CanaryStatus, view: &View) -> Option<Trouble> {
+    let failing = canary.failing.as_ref()?;
+    let name = canary.name.as_ref().unwrap_or(&canary.zone);
+    Some(Trouble {
+        what: format!("canary {name}"),
+        text: format!(
+            "renewals through provider {} in zone {} would fail: a trial record {} since {}: {}; the next try is {}, and \
+             `dns01d check --online {name}` tries at once",
+            canary.instance,
+            canary.zone,
+            failed(failing.times),
+            view.absolute(failing.since),
+            failing.text,
+            view.relative(canary.next_at),
+        ),
     })
 }
 

@@ -1,5 +1,6 @@
 use std::{
     io,
+    marker::PhantomData,
     os::unix::fs::MetadataExt,
     path::{Path, PathBuf},
     time::Duration,
@@ -29,14 +30,14 @@ use crate::{
 };
 
 use super::protocol::{
-    Accepted, AccountInfo, CaInfo, Explanation, Fault, Names, PROTOCOL, PROTOCOL_HEADER, Plan, Prepared,
-    Reloaded, RevokeWish, Status, Step, Version,
+    Accepted, AccountInfo, CaInfo, Explanation, Fault, Names, OnlineLine, OnlineWish, PROTOCOL,
+    PROTOCOL_HEADER, Plan, Prepared, Reloaded, RevokeWish, Status, Step, Version,
 };
 
 /// The status of a hundred thousand certificates fits.
 const MAX_ANSWER: usize = 256 << 20;
-/// A step is a sentence.
-const MAX_LINE: usize = 64 << 10;
+/// A step is a sentence; what all of a look at a thousand certificates came to is one line.
+const MAX_LINE: usize = 4 << 20;
 /// A reload looks at every file and program that the configuration names.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(60);
 /// A few requests to a CA, each within its own time.
@@ -105,7 +106,7 @@ pub enum ClientError {
     #[error("the daemon's answer is too long")]
     TooLong,
     /// The steps ended without a last one.
-    #[error("the daemon stopped before the renewal ended; it goes on with it at its next start")]
+    #[error("the daemon stopped before the end; what was under way goes on at its next start")]
     Unfinished,
 }
 
@@ -175,16 +176,30 @@ impl Client {
             .await
     }
 
-    async fn steps(
+    /// Has the daemon look at what issuances would meet. The stream ends after the line that is done, or with an
+    /// error; dropping it calls canaries back.
+    ///
+    /// # Errors
+    /// [`ClientError`], also as an item of the stream.
+    pub async fn look(
+        &self,
+        wish: &OnlineWish,
+    ) -> Result<impl Stream<Item = Result<OnlineLine, ClientError>> + use<>, ClientError> {
+        self.steps("/v1/online", Bytes::from(serde_json::to_vec(wish)?))
+            .await
+    }
+
+    async fn steps<L: Line>(
         &self,
         path: &str,
         body: Bytes,
-    ) -> Result<impl Stream<Item = Result<Step, ClientError>> + use<>, ClientError> {
+    ) -> Result<impl Stream<Item = Result<L, ClientError>> + use<L>, ClientError> {
         let answer = self.send(Method::POST, path, body, ANSWER_TIMEOUT).await?;
-        let lines = Lines {
+        let lines = Lines::<L> {
             answer,
             buffer: Vec::new(),
             ended: false,
+            of: PhantomData,
         };
         Ok(stream::unfold(lines, |mut lines| async move {
             let item = lines.next().await?;
@@ -370,24 +385,43 @@ impl Answer {
     }
 }
 
+/// What an answer of many lines is made of.
+trait Line: DeserializeOwned {
+    /// True of the last one.
+    fn is_last(&self) -> bool;
+}
+
+impl Line for Step {
+    fn is_last(&self) -> bool {
+        self.done.is_some()
+    }
+}
+
+impl Line for OnlineLine {
+    fn is_last(&self) -> bool {
+        matches!(self, OnlineLine::Done(_))
+    }
+}
+
 /// Cuts the answer into lines as they come.
-struct Lines {
+struct Lines<L> {
     answer: Answer,
     buffer: Vec<u8>,
     ended: bool,
+    of: PhantomData<L>,
 }
 
-impl Lines {
-    async fn next(&mut self) -> Option<Result<Step, ClientError>> {
+impl<L: Line> Lines<L> {
+    async fn next(&mut self) -> Option<Result<L, ClientError>> {
         if self.ended {
             return None;
         }
-        let step = self.read().await;
-        self.ended = step.as_ref().map_or(true, |step| step.done.is_some());
-        Some(step)
+        let line = self.read().await;
+        self.ended = line.as_ref().map_or(true, Line::is_last);
+        Some(line)
     }
 
-    async fn read(&mut self) -> Result<Step, ClientError> {
+    async fn read(&mut self) -> Result<L, ClientError> {
         loop {
             if let Some(end) = self.buffer.iter().position(|&byte| byte == b'\n') {
                 let line: Vec<u8> = self.buffer.drain(..=end).collect();

@@ -8,7 +8,10 @@ use crate::{
     types::{CaName, CertificateName, DnsName, InstanceName},
 };
 
-use super::protocol::{AccountInfo, CaInfo, Explanation, Plan, Prepared, Reloaded, RevokeWish, Status, Step};
+use super::protocol::{
+    AccountInfo, CaInfo, Explanation, OnlineLine, OnlineWish, Plan, Prepared, Reloaded, RevokeWish, Status,
+    Step,
+};
 
 /// What the control socket asks of the daemon.
 pub trait Handle: Send + Sync + 'static {
@@ -70,6 +73,14 @@ pub trait Handle: Send + Sync + 'static {
         names: Vec<DnsName>,
     ) -> BoxFuture<'_, Result<Prepared, PrepareError>>;
 
+    /// Looks at what issuances would meet: canaries are sent, CAs' directories read, and nothing is ordered.
+    ///
+    /// The stream ends after its last line. Dropping it calls canaries back.
+    ///
+    /// # Errors
+    /// When nothing was looked at.
+    fn look(&self, wish: OnlineWish) -> BoxFuture<'_, Result<BoxStream<'static, OnlineLine>, AskError>>;
+
     /// Reads the configuration again and applies it whole or not at all.
     ///
     /// # Errors
@@ -105,6 +116,9 @@ pub enum AskError {
         /// Those that there are.
         known: Vec<CaName>,
     },
+    /// The configuration has no such name.
+    #[error("no certificate is called `{0}` or has this name: `dns01d status` lists them")]
+    UnknownName(String),
     /// It is not said which one.
     #[error("there are several CAs; name one of {}", list(.0))]
     WhichCa(Vec<CaName>),

@@ -14,6 +14,7 @@
 //! | `GET /v1/account?ca=NAME` | [`AccountInfo`](protocol::AccountInfo) |
 //! | `POST /v1/revoke` and [`RevokeWish`](protocol::RevokeWish) | one [`Step`](protocol::Step) per line, the last one with `done` |
 //! | `POST /v1/account/update?ca=NAME`, `rollover`, `deactivate`, `register`, `import` with the key as body | the same |
+//! | `POST /v1/online` and [`OnlineWish`](protocol::OnlineWish) | one [`OnlineLine`](protocol::OnlineLine) per line, the last one with `done` |
 //! | `POST /v1/reload` | [`Reloaded`](protocol::Reloaded) |
 //!
 //! Every failure answers with a [`Fault`](protocol::Fault). Each answer carries

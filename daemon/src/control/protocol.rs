@@ -2,6 +2,7 @@
 //! readers skip fields that they do not know.
 
 mod authority;
+mod online;
 mod plan;
 mod revocation;
 mod secret_text;
@@ -17,6 +18,7 @@ use crate::{
 };
 
 pub use authority::{AccountInfo, CaInfo, CaOffers, LimitInfo};
+pub use online::{Because, Finding, OnlineLine, OnlineReport, OnlineWish, Part, Prospect, Verdict};
 pub use plan::{Explanation, Plan, Planned, PlannedKind};
 pub use revocation::{Revocable, RevokeWish, Revoked, RevokedSince};
 pub use secret_text::SecretText;
@@ -54,6 +56,9 @@ pub struct Status {
     pub providers: Vec<ProviderStatus>,
     /// Challenge records that should be gone from DNS and are not.
     pub leftovers: Vec<Leftover>,
+    /// How canaries fare, by provider instance and zone.
+    #[serde(default)]
+    pub canaries: Vec<CanaryStatus>,
 }
 
 /// One certificate.
@@ -226,6 +231,34 @@ pub struct Leftover {
     pub last_error: Option<String>,
 }
 
+/// Canaries of a provider instance in a zone.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CanaryStatus {
+    /// Who publishes them.
+    pub instance: InstanceName,
+    /// Where.
+    pub zone: DnsName,
+    /// The name that was tried last.
+    pub name: Option<DnsName>,
+    /// When that was.
+    pub at: Option<Timestamp>,
+    /// When the next one is sent.
+    pub next_at: Timestamp,
+    /// They fail.
+    pub failing: Option<CanaryFailure>,
+}
+
+/// Canaries that fail.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CanaryFailure {
+    /// Since when.
+    pub since: Timestamp,
+    /// How many.
+    pub times: u32,
+    /// How the last one failed, and what to do.
+    pub text: String,
+}
+
 /// `POST /v1/renew/NAME`: it is being done.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Accepted {
@@ -341,6 +374,8 @@ pub enum FaultCode {
     UnknownProvider,
     /// 404: no such CA, or several and none was named.
     UnknownCa,
+    /// 404: no certificate is called so or has such a name.
+    UnknownName,
     /// 400: the body is none that belongs to this address.
     Malformed,
     /// 502: the provider did not do what it was asked.

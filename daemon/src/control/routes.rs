@@ -22,7 +22,9 @@ use crate::{
 
 use super::{
     handle::{AskError, Handle, PrepareError, ReloadError, RenewError},
-    protocol::{Accepted, Fault, FaultCode, Names, PROTOCOL, PROTOCOL_HEADER, RevokeWish, Step, Version},
+    protocol::{
+        Accepted, Fault, FaultCode, Names, OnlineWish, PROTOCOL, PROTOCOL_HEADER, RevokeWish, Version,
+    },
 };
 
 type Daemon = Arc<dyn Handle>;
@@ -48,6 +50,7 @@ pub(super) fn routes(daemon: Daemon) -> Router {
         .route("/v1/revoke", post(revoke))
         .route("/v1/account", get(account))
         .route("/v1/account/{task}", post(change_account))
+        .route("/v1/online", post(online))
         .route("/v1/reload", post(reload))
         .fallback(not_found)
         .method_not_allowed_fallback(not_found)
@@ -110,12 +113,12 @@ async fn renew(
 }
 
 /// Each step as it happens.
-fn lines(steps: BoxStream<'static, Step>) -> Response {
+fn lines<T: Serialize + 'static>(steps: BoxStream<'static, T>) -> Response {
     let lines = Body::from_stream(steps.map(|step| Ok::<_, Infallible>(line(&step))));
     ([(CONTENT_TYPE, "application/x-ndjson")], lines).into_response()
 }
 
-fn line(step: &Step) -> String {
+fn line(step: &impl Serialize) -> String {
     let mut line = serde_json::to_string(step).expect("a step has only texts and numbers");
     line.push('\n');
     line
@@ -205,6 +208,23 @@ async fn revoke(State(daemon): State<Daemon>, body: Body) -> Response {
     }
 }
 
+async fn online(State(daemon): State<Daemon>, body: Body) -> Response {
+    let wish = match to_bytes(body, MAX_NAMES).await {
+        Ok(body) => serde_json::from_slice::<OnlineWish>(&body).map_err(|error| error.to_string()),
+        Err(error) => Err(error.to_string()),
+    };
+    match wish {
+        Ok(wish) => match daemon.look(wish).await {
+            Ok(found) => lines(found),
+            Err(error) => refused(&error),
+        },
+        Err(error) => {
+            let text = format!("the names cannot be read: {error}");
+            fault(StatusCode::BAD_REQUEST, FaultCode::Malformed, text)
+        }
+    }
+}
+
 async fn account(State(daemon): State<Daemon>, Query(OfCa { ca }): Query<OfCa>) -> Response {
     answer(daemon.account(ca, AccountTask::Show).await)
 }
@@ -246,6 +266,7 @@ fn refused(error: &AskError) -> Response {
     let (status, code) = match error {
         AskError::UnknownCertificate(_) => (StatusCode::NOT_FOUND, FaultCode::UnknownCertificate),
         AskError::UnknownCa { .. } | AskError::WhichCa(_) => (StatusCode::NOT_FOUND, FaultCode::UnknownCa),
+        AskError::UnknownName(_) => (StatusCode::NOT_FOUND, FaultCode::UnknownName),
         AskError::Refused(_) => (StatusCode::CONFLICT, FaultCode::Refused),
         AskError::Ca(_) => (StatusCode::BAD_GATEWAY, FaultCode::Ca),
         AskError::Failed(_) => (StatusCode::INTERNAL_SERVER_ERROR, FaultCode::Failed),

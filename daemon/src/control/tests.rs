@@ -31,8 +31,8 @@ use tokio_util::sync::CancellationToken;
 
 use super::{
     protocol::{
-        AccountInfo, CaInfo, Explanation, FaultCode, NamePrepared, Outcome, PROTOCOL, Plan, Prepared,
-        Reloaded, Revocable, RevokeWish, SecretText, Status, Step,
+        AccountInfo, CaInfo, Explanation, FaultCode, NamePrepared, OnlineLine, OnlineWish, Outcome, PROTOCOL,
+        Plan, Prepared, Reloaded, Revocable, RevokeWish, SecretText, Status, Step,
     },
     *,
 };
@@ -170,6 +170,10 @@ impl Handle for Daemon {
         ready(answer).boxed()
     }
 
+    fn look(&self, _: OnlineWish) -> BoxFuture<'_, Result<BoxStream<'static, OnlineLine>, AskError>> {
+        ready(Err(AskError::UnknownName("nobody".into()))).boxed()
+    }
+
     fn reload(&self) -> BoxFuture<'_, Result<Reloaded, ReloadError>> {
         ready(Err(ReloadError::Configuration(
             "a.yaml:3: no\na.yaml:9: no".into(),
@@ -203,6 +207,7 @@ fn status() -> Status {
         certificates: vec![],
         providers: vec![],
         leftovers: vec![],
+        canaries: vec![],
     }
 }
 

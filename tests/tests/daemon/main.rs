@@ -14,6 +14,7 @@ mod crash;
 mod deployment;
 mod interop;
 mod issuance;
+mod online;
 mod operator;
 mod plugins;
 mod processes;

@@ -11,7 +11,6 @@ use std::{
 };
 
 use clap::Args;
-use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
 use super::{
@@ -21,7 +20,7 @@ use super::{
 use crate::{
     cli::{
         Color, View,
-        commands::{EX_CONFIG, failed, print},
+        commands::{EX_CONFIG, failed, interruption, print},
         view::{clean, wrap},
     },
     clock::{Clock as _, SystemClock},
@@ -218,18 +217,6 @@ async fn test(arguments: Arguments, machine: &Machine) -> Result<Outcome, TestEr
         }
     };
     Ok(Outcome::Report(report))
-}
-
-/// Ctrl-C, or the end that a service manager or a CI job asks for.
-fn interruption() -> io::Result<impl Future<Output = ()>> {
-    let mut interrupt = signal(SignalKind::interrupt())?;
-    let mut terminate = signal(SignalKind::terminate())?;
-    Ok(async move {
-        tokio::select! {
-            _ = interrupt.recv() => {}
-            _ = terminate.recv() => {}
-        }
-    })
 }
 
 /// A path, or a name as `library` of a configuration has it.

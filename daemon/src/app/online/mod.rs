@@ -1,0 +1,276 @@
+//! `dns01d check --online`: everything that an issuance would meet, but the CA's own look.
+
+mod alone;
+mod authority;
+mod certificate;
+mod configured;
+mod finding;
+mod name;
+mod prospects;
+mod provider;
+mod remedy;
+mod scope;
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    future::pending,
+    sync::Arc,
+};
+
+use futures_util::{
+    StreamExt as _,
+    future::{join, join_all, join3},
+    stream,
+};
+use tokio::{sync::mpsc, time::Instant};
+use tokio_util::sync::CancellationToken;
+use tracing::warn;
+
+use self::{finding::Notes, name::Place, scope::Name};
+use crate::{
+    challenge::Flight,
+    clock::Clock,
+    control::protocol::{Finding, OnlineLine, OnlineReport, Part, Prospect},
+    engine::{Engine, World},
+    types::{CertificateName, DnsName, InstanceName},
+};
+
+pub use alone::alone;
+pub(super) use configured::{Configured, in_force, libraries};
+pub(super) use scope::Scope;
+
+/// Names that are worked at once. Their providers take fewer calls if they say so.
+const NAMES_AT_ONCE: usize = 16;
+/// Places that are looked for at once.
+const PLACES_AT_ONCE: usize = 32;
+
+/// What a look goes by.
+pub(super) struct Look {
+    pub world: Arc<World>,
+    /// The one whose canaries are known to be well again; `None` without a daemon.
+    pub engine: Option<Arc<Engine>>,
+    pub clock: Arc<dyn Clock>,
+    /// Findings about the configuration as a whole.
+    pub configuration: Vec<Configured>,
+    /// What each instance is made of, for people.
+    pub libraries: BTreeMap<InstanceName, String>,
+    /// Calls every canary back.
+    pub stop: CancellationToken,
+}
+
+/// Lines of parts, in the order in which they are told.
+type Told = Vec<mpsc::Receiver<OnlineLine>>;
+
+impl Look {
+    /// Looks at everything in the scope and tells of it. Ends early, with every canary removed, when nobody listens
+    /// any more or it is told to stop.
+    pub async fn run(self, scope: Scope, sink: mpsc::Sender<OnlineLine>) {
+        let began = Instant::now();
+        let gone = async {
+            sink.closed().await;
+            self.stop.cancel();
+            pending::<()>().await;
+        };
+        let prospects = tokio::select! {
+            prospects = self.work(&scope, &sink) => prospects,
+            () = gone => return,
+        };
+        if !self.stop.is_cancelled() {
+            let certificates = prospects;
+            let took = began.elapsed();
+            // whoever has gone needs no end
+            let _ = sink
+                .send(OnlineLine::Done(OnlineReport { certificates, took }))
+                .await;
+        }
+    }
+
+    async fn work(&self, scope: &Scope, sink: &mpsc::Sender<OnlineLine>) -> Vec<Prospect> {
+        let mut findings = self.configuration(sink).await;
+        let places = self.places(scope).await;
+        let ways: BTreeMap<DnsName, InstanceName> = places
+            .iter()
+            .filter_map(|(name, (place, _))| Some((name.clone(), place.as_ref().ok()?.instance.clone())))
+            .collect();
+
+        let (providing, told) = self.providers(&ways);
+        let (runs, ()) = join(providing, tell(told, sink)).await;
+        let running: BTreeSet<&InstanceName> = runs
+            .iter()
+            .filter(|(_, runs, _)| *runs)
+            .map(|(instance, ..)| instance)
+            .collect();
+        findings.extend(runs.iter().flat_map(|(.., findings)| findings.iter().cloned()));
+
+        let (of_names, mut told) = self.names(scope, &places, &running);
+        let (of_certificates, more) = self.certificates(scope);
+        told.extend(more);
+        let (of_names, of_certificates, ()) = join3(of_names, of_certificates, tell(told, sink)).await;
+        findings.extend(of_names);
+        findings.extend(of_certificates);
+        prospects::prospects(&self.world, scope, &findings, &ways)
+    }
+
+    async fn configuration(&self, sink: &mpsc::Sender<OnlineLine>) -> Vec<Finding> {
+        let (mut notes, lines) = Notes::new(Part::Configuration);
+        for one in &self.configuration {
+            let finding = notes.step("files", one.seen.clone(), std::time::Duration::ZERO);
+            notes.add(Finding {
+                verdict: one.verdict,
+                remedy: one.remedy.clone(),
+                ..finding
+            });
+        }
+        let findings = notes.findings.clone();
+        drop(notes);
+        tell(vec![lines], sink).await;
+        findings
+    }
+
+    async fn places(&self, scope: &Scope) -> BTreeMap<DnsName, Place> {
+        let names: Vec<Name> = scope.names.clone();
+        let publisher = &self.world.publisher;
+        let located = stream::iter(names).map(|name| async move {
+            let place = name::locate(publisher, &name).await?;
+            Some((name.name, place))
+        });
+        located
+            .buffer_unordered(PLACES_AT_ONCE)
+            .filter_map(async |place| place)
+            .collect()
+            .await
+    }
+
+    /// Each instance that names go through, whether it runs, and what was found.
+    fn providers(
+        &self,
+        ways: &BTreeMap<DnsName, InstanceName>,
+    ) -> (
+        impl Future<Output = Vec<(InstanceName, bool, Vec<Finding>)>>,
+        Told,
+    ) {
+        let mut names: BTreeMap<InstanceName, Vec<DnsName>> = BTreeMap::new();
+        for (name, instance) in ways {
+            names.entry(instance.clone()).or_default().push(name.clone());
+        }
+        let mut told = Told::new();
+        let mut looks = Vec::new();
+        for (instance, names) in names {
+            let (mut notes, lines) = Notes::new(Part::Provider(instance.clone()));
+            told.push(lines);
+            let library = self.libraries.get(&instance).cloned().unwrap_or_default();
+            looks.push(async move {
+                let publisher = &self.world.publisher;
+                let runs = provider::look(publisher, &instance, &library, &names, &mut notes).await;
+                (instance, runs, notes.findings)
+            });
+        }
+        (join_all(looks), told)
+    }
+
+    fn names(
+        &self,
+        scope: &Scope,
+        places: &BTreeMap<DnsName, Place>,
+        running: &BTreeSet<&InstanceName>,
+    ) -> (impl Future<Output = Vec<Finding>>, Told) {
+        let mut told = Told::new();
+        let mut looks = Vec::new();
+        for name in &scope.names {
+            let (notes, lines) = Notes::new(Part::Name(name.name.clone()));
+            told.push(lines);
+            let place = places.get(&name.name);
+            let instance = place.and_then(|(place, _)| Some(&place.as_ref().ok()?.instance));
+            let runs = instance.is_some_and(|instance| running.contains(instance));
+            looks.push(self.name(name, place, runs, notes));
+        }
+        let worked = async {
+            let found: Vec<Vec<Finding>> = stream::iter(looks).buffered(NAMES_AT_ONCE).collect().await;
+            found.concat()
+        };
+        (worked, told)
+    }
+
+    async fn name(&self, name: &Name, place: Option<&Place>, runs: bool, mut notes: Notes) -> Vec<Finding> {
+        let publisher = &self.world.publisher;
+        let Some(certificate) = name.certificates.first() else {
+            return Vec::new();
+        };
+        let flight = Flight {
+            certificate,
+            propagation: self.world.propagation_timeout,
+            clock: self.clock.as_ref(),
+            stop: &self.stop,
+        };
+        let well = name::look(publisher, place, name, runs, flight, &mut notes).await;
+        if let (true, Some(engine), Some((Ok(place), _))) = (well, &self.engine, place)
+            && let Err(error) = engine.canary_is_well(place).await
+        {
+            warn!(%error, "store does not take that a canary is well again");
+        }
+        for finding in preflight(&self.world, name).await {
+            notes.add(finding);
+        }
+        notes.findings
+    }
+
+    /// CAs and what else belongs to certificates.
+    fn certificates(&self, scope: &Scope) -> (impl Future<Output = Vec<Finding>>, Told) {
+        let mut told = Told::new();
+        let certificates: Vec<_> = scope
+            .certificates
+            .iter()
+            .filter_map(|name: &CertificateName| self.world.certificates.get(name))
+            .collect();
+        let cas: BTreeSet<_> = certificates.iter().flat_map(|one| &one.cas).collect();
+        let mut asked = Vec::new();
+        for ca in cas {
+            let Some(authority) = self.world.authorities.get(ca) else {
+                continue;
+            };
+            let (mut notes, lines) = Notes::new(Part::Ca(ca.clone()));
+            told.push(lines);
+            asked.push(async move {
+                let directory = authority::look(authority, &mut notes).await;
+                (ca.clone(), directory, notes.findings)
+            });
+        }
+        let mut own = Vec::new();
+        for certificate in certificates {
+            let (notes, lines) = Notes::new(Part::Certificate(certificate.name.clone()));
+            told.push(lines);
+            own.push((certificate, notes));
+        }
+        let looked = async move {
+            let mut findings = Vec::new();
+            let mut directories = BTreeMap::new();
+            for (ca, directory, found) in join_all(asked).await {
+                directories.insert(ca, directory);
+                findings.extend(found);
+            }
+            for (certificate, mut notes) in own {
+                certificate::look(certificate, &directories, &mut notes).await;
+                findings.extend(notes.findings);
+            }
+            findings
+        };
+        (looked, told)
+    }
+}
+
+/// What a CA will check of a name beside its record (CAA, DNSSEC, the size of the answer), and views of its zone that
+/// differ: nothing that asks a CA.
+async fn preflight(_: &World, _: &Name) -> Vec<Finding> {
+    Vec::new()
+}
+
+/// Part after part, each as it happens once it is its turn.
+async fn tell(told: Told, sink: &mpsc::Sender<OnlineLine>) {
+    for mut lines in told {
+        while let Some(line) = lines.recv().await {
+            if sink.send(line).await.is_err() {
+                return;
+            }
+        }
+    }
+}
