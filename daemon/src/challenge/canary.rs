@@ -162,10 +162,7 @@ impl Publisher {
         }
         let began = Instant::now();
         let removed = self.take_back(&record, flight).await;
-        tell(
-            CanaryStep::Removed(removed.as_ref().map(|()| ())),
-            began.elapsed(),
-        );
+        tell(CanaryStep::Removed(removed.as_ref().copied()), began.elapsed());
         match removed {
             Ok(()) if !flight.stop.is_cancelled() => self.see_gone(place, &record, &mut tell).await,
             Ok(()) => {}

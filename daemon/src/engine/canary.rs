@@ -340,7 +340,7 @@ async fn one(
         owner: place.location.owner,
         zone: place.location.zone,
     });
-    let row = engine.flown(row, &name, result.as_ref().map(|()| ()));
+    let row = engine.flown(row, &name, result.as_ref().copied());
     engine.store.keep_canaries(vec![row], places.collect()).await
 }
 
