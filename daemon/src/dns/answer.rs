@@ -4,13 +4,15 @@ use std::{net::IpAddr, time::Duration};
 
 use hickory_proto::{
     op::{Message, Query},
-    rr::{RData, Record, RecordType},
-    serialize::binary::{BinDecodable, BinDecoder},
+    rr::{Name, RData, Record, RecordType},
+    serialize::binary::{BinDecodable, BinDecoder, DecodeError},
 };
 
 use super::{
+    caa::Property,
+    extended_error::ExtendedError,
     failure::{Malformation, Rcode},
-    question::{Question, domain_name, same_name},
+    question::{Kind, Question, domain_name, same_name},
 };
 use crate::types::DnsName;
 
@@ -18,6 +20,8 @@ use crate::types::DnsName;
 const HEADER: usize = 12;
 /// DNAME (RFC 6672), which hickory-proto carries as an unknown type.
 const DNAME: u16 = 39;
+/// Stands for CAA while an answer is decoded: of the types for private use (RFC 6895 3.1), so that nobody reads it.
+const OPAQUE_CAA: u16 = 65_281;
 
 /// A decoded answer to one [`Question`].
 #[derive(Clone, Debug)]
@@ -26,6 +30,10 @@ pub struct Answer {
     pub rcode: Rcode,
     /// The AA bit: the server serves the zone of the name asked for.
     pub authoritative: bool,
+    /// The AD bit: a resolver that was asked found every record secure (RFC 4035 3.2.3).
+    pub authenticated: bool,
+    /// Why it is no better answer, if the server says more than its code (RFC 8914).
+    pub extended_error: Option<ExtendedError>,
     pub(super) answers: Vec<Record>,
     pub(super) authorities: Vec<Record>,
     pub(super) additionals: Vec<Record>,
@@ -75,10 +83,16 @@ impl Reading {
         if header[2] & 0x02 != 0 {
             return Reading::Truncated;
         }
-        match Message::from_vec(octets) {
+        let message = match question.kind {
+            Kind::Caa => Message::from_vec(&with_opaque_caa(octets)),
+            _ => Message::from_vec(octets),
+        };
+        match message {
             Ok(message) => Reading::Answer(Answer {
                 rcode: Rcode(message.metadata.response_code.into()),
                 authoritative: message.metadata.authoritative,
+                authenticated: message.metadata.authentic_data,
+                extended_error: message.edns.as_ref().and_then(ExtendedError::of),
                 answers: message.answers,
                 authorities: message.authorities,
                 additionals: message.additionals,
@@ -122,6 +136,42 @@ impl Answer {
             .collect()
     }
 
+    /// The CAA records at `name`, also those that no CA understands.
+    pub(super) fn caa(&self, name: &DnsName) -> Vec<Property> {
+        self.at(name)
+            .filter_map(|record| match &record.data {
+                RData::CAA(caa) => Some(Property {
+                    flags: caa.flags(),
+                    tag: caa.tag.clone().into_bytes(),
+                    value: caa.value.clone(),
+                }),
+                RData::Unknown { code, rdata } if *code == RecordType::Unknown(OPAQUE_CAA) => {
+                    Some(Property::read(&rdata.anything))
+                }
+                _ => None,
+            })
+            .collect()
+    }
+
+    /// The name at the end of the CNAMEs that the answer leads through from `name`; a resolver puts all of them into
+    /// one.
+    pub(super) fn canonical(&self, name: &DnsName) -> DnsName {
+        let mut end = name.clone();
+        for _ in &self.answers {
+            match self.cname(&end) {
+                Some(Ok(target)) => end = target,
+                Some(Err(_)) | None => break,
+            }
+        }
+        end
+    }
+
+    /// True when the answer section has records of this type at `name`.
+    pub(super) fn has(&self, name: &DnsName, kind: Kind) -> bool {
+        self.at(name)
+            .any(|record| record.record_type() == kind.record_type())
+    }
+
     /// The target of the CNAME at `name`: `Err` with the target as text when it
     /// is not a name that can hold a challenge record.
     pub fn cname(&self, name: &DnsName) -> Option<Result<DnsName, String>> {
@@ -157,8 +207,7 @@ impl Answer {
 
     /// True when the answer section holds the SOA of `name` itself.
     pub(super) fn is_apex(&self, name: &DnsName) -> bool {
-        self.at(name)
-            .any(|record| record.record_type() == RecordType::SOA)
+        self.has(name, Kind::Soa)
     }
 
     /// The apex named by the authority section of a negative answer about `name` (RFC 2308 2).
@@ -240,6 +289,39 @@ impl Answer {
             .iter()
             .filter(move |record| same_name(&record.name, name))
     }
+}
+
+/// The message with its CAA records made unreadable for hickory-proto, which takes a whole answer for undecodable when
+/// one of them has a tag of other than letters and digits, or of more than 15. CAs read on (RFC 8659 4.1).
+fn with_opaque_caa(octets: &[u8]) -> Vec<u8> {
+    let mut copy = octets.to_vec();
+    for at in caa_types(octets).unwrap_or_default() {
+        copy[at..at + 2].copy_from_slice(&OPAQUE_CAA.to_be_bytes());
+    }
+    copy
+}
+
+/// Where the types of CAA records are in a message with one question, or none.
+fn caa_types(octets: &[u8]) -> Result<Vec<usize>, DecodeError> {
+    let mut decoder = BinDecoder::new(octets);
+    let header = decoder.read_slice(HEADER)?.unverified(/*12 octets*/);
+    if header[5] == 1 {
+        Query::read(&mut decoder)?;
+    }
+    let mut places = Vec::new();
+    for _ in 0..u16::from_be_bytes([header[6], header[7]]) {
+        Name::read(&mut decoder)?;
+        let at = decoder.index();
+        let kind = decoder.read_u16()?.unverified(/*any type*/);
+        // class and TTL
+        decoder.read_slice(6)?;
+        let length = decoder.read_u16()?.unverified(/*read_slice checks it*/);
+        decoder.read_slice(length.into())?;
+        if RecordType::from(kind) == RecordType::CAA {
+            places.push(at);
+        }
+    }
+    Ok(places)
 }
 
 fn host_of(record: &Record) -> Option<DnsName> {

@@ -3,17 +3,17 @@
 use std::{collections::HashMap, net::SocketAddr, time::Duration};
 
 use futures_util::future::BoxFuture;
-use hickory_proto::rr::{Name, RData, Record, RecordType};
+use hickory_proto::rr::{Name, RData, Record, RecordType, rdata::NULL};
 use parking_lot::Mutex;
 
-use super::{Answer, Failure, Kind, QueryError, Question, Rcode, Transport};
+use super::{Answer, Checking, ExtendedError, Failure, Kind, QueryError, Question, Rcode, Transport};
 
 /// A small internet.
 #[derive(Debug, Default)]
-pub(super) struct FakeNet {
+pub(crate) struct FakeNet {
     servers: Mutex<HashMap<SocketAddr, Server>>,
     /// Every question, in order.
-    pub(super) asked: Mutex<Vec<(SocketAddr, Question)>>,
+    pub(crate) asked: Mutex<Vec<(SocketAddr, Question)>>,
 }
 
 #[derive(Debug, Clone, Default)]
@@ -25,7 +25,7 @@ struct Server {
 
 /// How a server behaves.
 #[derive(Debug, Clone, Default)]
-pub(super) enum Mood {
+pub(crate) enum Mood {
     #[default]
     Well,
     /// Nothing comes back.
@@ -36,6 +36,10 @@ pub(super) enum Mood {
     Says(Rcode),
     /// Answers, but without authority.
     NotAuthoritative,
+    /// A validating resolver that finds everything secure.
+    Validates,
+    /// A validating resolver that finds everything bogus.
+    FindsBogus(ExtendedError),
 }
 
 #[derive(Debug, Clone)]
@@ -48,7 +52,7 @@ const TTL: u32 = 300;
 
 impl FakeNet {
     /// An authority for the zone `apex`, with lines of `owner TYPE data`.
-    pub(super) fn serve(&self, server: &str, apex: &str, lines: &str) {
+    pub(crate) fn serve(&self, server: &str, apex: &str, lines: &str) {
         let records = lines
             .lines()
             .map(str::trim)
@@ -65,16 +69,16 @@ impl FakeNet {
     }
 
     /// A recursive resolver that knows every zone.
-    pub(super) fn resolve(&self, server: &str) {
+    pub(crate) fn resolve(&self, server: &str) {
         self.servers.lock().entry(address(server)).or_default().recursive = true;
     }
 
-    pub(super) fn mood(&self, server: &str, mood: Mood) {
+    pub(crate) fn mood(&self, server: &str, mood: Mood) {
         self.servers.lock().entry(address(server)).or_default().mood = mood;
     }
 
     /// Adds one line to a zone on one server.
-    pub(super) fn publish(&self, server: &str, apex: &str, line: &str) {
+    pub(crate) fn publish(&self, server: &str, apex: &str, line: &str) {
         let mut servers = self.servers.lock();
         let zones = &mut servers.get_mut(&address(server)).expect("a server").zones;
         zones
@@ -86,7 +90,7 @@ impl FakeNet {
     }
 
     /// Takes every record of a name out of a zone on one server.
-    pub(super) fn remove(&self, server: &str, apex: &str, owner: &str) {
+    pub(crate) fn remove(&self, server: &str, apex: &str, owner: &str) {
         let mut servers = self.servers.lock();
         let zones = &mut servers.get_mut(&address(server)).expect("a server").zones;
         let zone = zones.iter_mut().find(|zone| zone.apex == apex).expect("a zone");
@@ -94,7 +98,7 @@ impl FakeNet {
     }
 
     /// How often `server` was asked.
-    pub(super) fn count(&self, server: &str) -> usize {
+    pub(crate) fn count(&self, server: &str) -> usize {
         self.asked
             .lock()
             .iter()
@@ -127,6 +131,15 @@ impl FakeNet {
                 }
             }
             Mood::NotAuthoritative => answer.authoritative = false,
+            Mood::Validates => answer.authenticated = question.checking == Checking::Wanted,
+            Mood::FindsBogus(_) if question.checking == Checking::Disabled => {}
+            Mood::FindsBogus(why) => {
+                answer = Answer {
+                    rcode: Rcode::SERV_FAIL,
+                    extended_error: Some(why.clone()),
+                    ..empty()
+                }
+            }
         }
         Ok(answer)
     }
@@ -165,7 +178,7 @@ impl Transport for FakeNet {
 }
 
 /// `host` alone means port 53.
-pub(super) fn address(text: &str) -> SocketAddr {
+pub(crate) fn address(text: &str) -> SocketAddr {
     text.parse()
         .or_else(|_| text.parse().map(|ip: std::net::IpAddr| (ip, 53).into()))
         .expect("an address")
@@ -176,16 +189,23 @@ fn record(line: &str) -> (String, RData) {
     let mut word = || words.next().expect("owner TYPE data");
     let (owner, kind, data) = (word(), word(), word());
     let kind: RecordType = kind.parse().expect("a type");
-    (
-        owner.to_owned(),
-        RData::try_from_str(kind, data).expect("record data"),
-    )
+    let data = match kind {
+        // which hickory reads with cryptography of its own only
+        RecordType::DS => RData::Unknown {
+            code: kind,
+            rdata: NULL::with(data.as_bytes().to_vec()),
+        },
+        kind => RData::try_from_str(kind, data).expect("record data"),
+    };
+    (owner.to_owned(), data)
 }
 
 fn empty() -> Answer {
     Answer {
         rcode: Rcode::NO_ERROR,
         authoritative: false,
+        authenticated: false,
+        extended_error: None,
         answers: Vec::new(),
         authorities: Vec::new(),
         additionals: Vec::new(),

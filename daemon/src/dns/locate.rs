@@ -11,7 +11,7 @@ use super::{
     location::{LocateError, Location, MAX_ALIASES, MAX_REFERRALS},
     question::{Kind, Question},
     transport::Transport,
-    zone::{Zone, Zones},
+    zone::{Zone, Zones, addresses_of},
 };
 use crate::{
     random::{Random, SystemRandom},
@@ -154,7 +154,8 @@ impl Locator {
         .await
     }
 
-    async fn ask<T>(
+    /// What `judge` makes of the first answer of a server of `zone` that it accepts.
+    pub(super) async fn ask<T>(
         &self,
         zone: &Zone,
         name: &DnsName,
@@ -164,7 +165,7 @@ impl Locator {
         let question = Question::authoritative(name.clone(), kind);
         first_usable(
             &*self.transport,
-            &zone.addresses(),
+            &addresses_of(&zone.servers),
             &question,
             self.timeout,
             judge,

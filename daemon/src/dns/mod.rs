@@ -7,11 +7,14 @@
 
 mod answer;
 mod authority;
+pub mod caa;
 mod cache;
 mod consult;
+mod dnssec;
+mod extended_error;
 mod failure;
 #[cfg(test)]
-mod fake;
+pub(crate) mod fake;
 mod locate;
 mod location;
 mod options;
@@ -20,6 +23,7 @@ mod question;
 mod resolv_conf;
 mod resolver;
 mod transport;
+mod volume;
 mod zone;
 
 use std::{net::SocketAddr, sync::Arc, time::Duration};
@@ -28,6 +32,8 @@ use futures_util::future::join_all;
 use tokio::time::Instant;
 
 pub use answer::Answer;
+pub use dnssec::{Refused, Security, Unsure};
+pub use extended_error::ExtendedError;
 pub use failure::{Failure, Malformation, QueryError, Rcode};
 pub use location::{LocateError, Location, Retry, Server, Unresolved};
 pub use options::{
@@ -36,14 +42,16 @@ pub use options::{
 pub use propagation::{
     DEFAULT_CAP, DEFAULT_FLOOR, NotVisible, Pace, Progress, Report, SHOWN, Sighting, Standing, Wanted,
 };
-pub use question::{Kind, Question};
+pub use question::{Checking, Kind, Question};
 pub use resolver::ResolverError;
 pub use transport::{Network, Transport};
+pub use volume::Volume;
 
 use crate::types::DnsName;
+use caa::Policies;
 use locate::Locator;
 
-/// Query timeouts that one [`Dns::locate`] may take in all: a walk up the tree,
+/// Query timeouts that one look may take in all: a walk up the tree,
 /// name servers, addresses, aliases and their zones, with some of them dead.
 const LOCATE_TIMEOUTS: u32 = 8;
 
@@ -123,7 +131,7 @@ impl Dns {
     /// # Errors
     /// When the place cannot be told for sure; within 8 query timeouts.
     pub async fn locate(&self, challenge_name: &DnsName) -> Result<Location, LocateError> {
-        let waited = self.locator.timeout * LOCATE_TIMEOUTS;
+        let waited = self.patience();
         let location = tokio::time::timeout(waited, self.locator.locate(challenge_name))
             .await
             .unwrap_or_else(|_| {
@@ -156,6 +164,32 @@ impl Dns {
             transport, timeout, ..
         } = &*self.locator;
         propagation::wait_visible(&**transport, *timeout, wanted, pace, deadline, on_progress).await
+    }
+
+    /// The CAA policies of names, for one attempt.
+    pub fn policies(&self) -> Policies {
+        Policies::new(Arc::clone(&self.locator))
+    }
+
+    /// What validating resolvers make of `zone`; they do not hear of what is at or below `off_limits`.
+    pub async fn security(&self, zone: &DnsName, off_limits: &DnsName) -> Security {
+        dnssec::security(self.locator.zones.resolvers(), zone, off_limits).await
+    }
+
+    /// What stands at a challenge's owner name.
+    ///
+    /// # Errors
+    /// When no server of its zone tells.
+    pub async fn volume(&self, location: &Location) -> Result<Volume, LocateError> {
+        let Locator {
+            transport, timeout, ..
+        } = &*self.locator;
+        volume::volume(&**transport, location, *timeout).await
+    }
+
+    /// Longest that one look into the DNS may take in all.
+    pub fn patience(&self) -> Duration {
+        self.locator.timeout * LOCATE_TIMEOUTS
     }
 
     /// What each authoritative server shows at the owner name now, asked once.

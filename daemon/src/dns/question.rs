@@ -20,8 +20,12 @@ pub enum Kind {
     A,
     /// IPv6 addresses.
     Aaaa,
+    /// Which CAs may issue (RFC 8659).
+    Caa,
     /// An alias.
     Cname,
+    /// What a parent zone says of its child's keys (RFC 4034 5).
+    Ds,
     /// Name servers.
     Ns,
     /// Start of authority.
@@ -35,7 +39,9 @@ impl Kind {
         match self {
             Kind::A => RecordType::A,
             Kind::Aaaa => RecordType::AAAA,
+            Kind::Caa => RecordType::CAA,
             Kind::Cname => RecordType::CNAME,
+            Kind::Ds => RecordType::DS,
             Kind::Ns => RecordType::NS,
             Kind::Soa => RecordType::SOA,
             Kind::Txt => RecordType::TXT,
@@ -48,12 +54,26 @@ impl fmt::Display for Kind {
         f.write_str(match self {
             Kind::A => "a",
             Kind::Aaaa => "aaaa",
+            Kind::Caa => "caa",
             Kind::Cname => "cname",
+            Kind::Ds => "ds",
             Kind::Ns => "ns",
             Kind::Soa => "soa",
             Kind::Txt => "txt",
         })
     }
+}
+
+/// What a validating resolver is asked for beside the records (RFC 4035 3.2).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Checking {
+    /// Nothing.
+    #[default]
+    Unasked,
+    /// To say whether it found them secure: the AD bit, which a question may carry too (RFC 6840 5.7).
+    Wanted,
+    /// To give them whatever it finds: the CD bit.
+    Disabled,
 }
 
 /// One question, class IN.
@@ -65,6 +85,8 @@ pub struct Question {
     pub kind: Kind,
     /// Recursion desired: true for resolvers, false for authorities.
     pub recursive: bool,
+    /// What a resolver does about signatures.
+    pub checking: Checking,
 }
 
 impl Question {
@@ -74,6 +96,7 @@ impl Question {
             name,
             kind,
             recursive: false,
+            checking: Checking::Unasked,
         }
     }
 
@@ -83,7 +106,13 @@ impl Question {
             name,
             kind,
             recursive: true,
+            checking: Checking::Unasked,
         }
+    }
+
+    /// The same with another wish about signatures.
+    pub fn checked(self, checking: Checking) -> Self {
+        Question { checking, ..self }
     }
 
     /// The message to send. `edns` is false only for servers that cannot bear an OPT record.
@@ -93,6 +122,8 @@ impl Question {
     pub fn encode(&self, id: u16, edns: bool) -> Result<Vec<u8>, Malformation> {
         let mut message = Message::new(id, MessageType::Query, OpCode::Query);
         message.metadata.recursion_desired = self.recursive;
+        message.metadata.authentic_data = self.checking == Checking::Wanted;
+        message.metadata.checking_disabled = self.checking == Checking::Disabled;
         let name = wire_name(&self.name).ok_or(Malformation::Unencodable)?;
         message.add_query(Query::query(name, self.kind.record_type()));
         if edns {
@@ -113,7 +144,11 @@ impl Question {
 
 impl fmt::Display for Question {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} of {}", self.kind, self.name)
+        write!(f, "{} of {}", self.kind, self.name)?;
+        match self.checking {
+            Checking::Unasked | Checking::Wanted => Ok(()),
+            Checking::Disabled => f.write_str(" unchecked"),
+        }
     }
 }
 

@@ -65,6 +65,23 @@ impl Resolvers {
         }
     }
 
+    /// Who they are now, in order; at least one.
+    pub(super) async fn servers(&self) -> Vec<SocketAddr> {
+        match &self.source {
+            Source::Given(servers) => servers.clone(),
+            Source::File(path) => resolv_conf::read(path).await,
+        }
+    }
+
+    /// What one of them answers, whatever its response code.
+    pub(super) async fn ask_one(
+        &self,
+        server: SocketAddr,
+        question: &Question,
+    ) -> Result<Answer, QueryError> {
+        self.transport.ask(server, question, self.timeout).await
+    }
+
     /// A NOERROR or NXDOMAIN answer from the first resolver that gives one.
     pub(super) async fn ask(
         &self,
@@ -77,12 +94,14 @@ impl Resolvers {
                 off_limits: off_limits.clone(),
             });
         }
-        let servers = match &self.source {
-            Source::Given(servers) => servers.clone(),
-            Source::File(path) => resolv_conf::read(path).await,
-        };
-        first_usable(&*self.transport, &servers, question, self.timeout, conclusive)
-            .await
-            .map_err(ResolverError::NoAnswer)
+        first_usable(
+            &*self.transport,
+            &self.servers().await,
+            question,
+            self.timeout,
+            conclusive,
+        )
+        .await
+        .map_err(ResolverError::NoAnswer)
     }
 }

@@ -33,30 +33,18 @@ pub(super) struct Zone {
     pub(super) configured: bool,
 }
 
-impl Zone {
-    /// Every address of every server, first addresses first, so that trying them
-    /// in order tries another server next.
-    pub(super) fn addresses(&self) -> Vec<SocketAddr> {
-        let depth = self
-            .servers
-            .iter()
-            .map(|server| server.addresses.len())
-            .max()
-            .unwrap_or(0);
-        let mut addresses = Vec::new();
-        for place in 0..depth {
-            for address in self
-                .servers
-                .iter()
-                .filter_map(|server| server.addresses.get(place))
-            {
-                if !addresses.contains(address) {
-                    addresses.push(*address);
-                }
+/// Every address of every server, first addresses first, so that trying them in order tries another server next.
+pub(super) fn addresses_of(servers: &[Server]) -> Vec<SocketAddr> {
+    let depth = servers.iter().map(|server| server.addresses.len()).max();
+    let mut addresses = Vec::new();
+    for place in 0..depth.unwrap_or(0) {
+        for address in servers.iter().filter_map(|server| server.addresses.get(place)) {
+            if !addresses.contains(address) {
+                addresses.push(*address);
             }
         }
-        addresses
     }
+    addresses
 }
 
 /// Finds zones.
@@ -89,18 +77,41 @@ impl Zones {
     /// The zone that `owner` lies in, as far as it can be told without asking any
     /// resolver about `owner` itself: authorities may still refer further down.
     pub(super) async fn enclosing(&self, owner: &DnsName) -> Result<Zone, LocateError> {
-        if let Some(zone) = self.configured(owner).await? {
+        if let Some(zone) = self.configured(owner, owner).await? {
             return Ok(zone);
         }
         let above = owner
             .parent()
             .ok_or_else(|| LocateError::NoZone { name: owner.clone() })?;
-        let apex = self.cut(above, owner).await?;
-        let hosts = self.hosts_of(&apex, owner).await?;
+        self.found(above, owner).await
+    }
+
+    /// The zone that `name` lies in, about which resolvers may be asked; not so about what is `off_limits` below it.
+    pub(super) async fn holding(&self, name: &DnsName, off_limits: &DnsName) -> Result<Zone, LocateError> {
+        match self.configured(name, off_limits).await? {
+            Some(zone) => Ok(zone),
+            None => self.found(name.clone(), off_limits).await,
+        }
+    }
+
+    /// True when the operator says who serves `name`.
+    pub(super) fn is_configured(&self, name: &DnsName) -> bool {
+        self.enclosing_options(name).is_some()
+    }
+
+    /// Those that tell what is not asked of authorities.
+    pub(super) fn resolvers(&self) -> &Resolvers {
+        &self.resolvers
+    }
+
+    /// The zone that the resolvers know `name` to lie in.
+    async fn found(&self, name: DnsName, off_limits: &DnsName) -> Result<Zone, LocateError> {
+        let apex = self.cut(name, off_limits).await?;
+        let hosts = self.hosts_of(&apex, off_limits).await?;
         self.delegated(
             apex,
             hosts.into_iter().map(|host| (host, Vec::new())).collect(),
-            owner,
+            off_limits,
         )
         .await
     }
@@ -124,14 +135,17 @@ impl Zones {
         assemble(apex, join_all(found).await)
     }
 
-    /// The configured zone with the longest name that encloses `owner`.
-    async fn configured(&self, owner: &DnsName) -> Result<Option<Zone>, LocateError> {
-        let enclosing = self
-            .configured
+    /// What is configured for the zone with the longest name that encloses `name`.
+    fn enclosing_options(&self, name: &DnsName) -> Option<(&DnsName, &ZoneOptions)> {
+        self.configured
             .iter()
-            .filter(|(apex, options)| !options.authorities.is_empty() && owner.is_within(apex))
-            .max_by_key(|(apex, _)| apex.as_str().len());
-        let Some((apex, options)) = enclosing else {
+            .filter(|(apex, options)| !options.authorities.is_empty() && name.is_within(apex))
+            .max_by_key(|(apex, _)| apex.as_str().len())
+    }
+
+    /// The configured zone that encloses `name`.
+    async fn configured(&self, name: &DnsName, off_limits: &DnsName) -> Result<Option<Zone>, LocateError> {
+        let Some((apex, options)) = self.enclosing_options(name) else {
             return Ok(None);
         };
         let found = join_all(options.authorities.iter().map(|authority| async move {
@@ -140,7 +154,7 @@ impl Zones {
                     name: None,
                     addresses: vec![*address],
                 }),
-                Authority::Host(host, port) => self.server(host, &[], *port, owner).await,
+                Authority::Host(host, port) => self.server(host, &[], *port, off_limits).await,
             }
         }));
         let zone = assemble(apex.clone(), found.await)?;

@@ -158,10 +158,10 @@ impl Named {
     }
 
     async fn await_zone(&mut self, apex: &str, recursive: bool) {
-        let question = Question {
-            name: apex.parse().expect("a name"),
-            kind: Kind::Soa,
-            recursive,
+        let name = apex.parse().expect("a name");
+        let question = match recursive {
+            true => Question::recursive(name, Kind::Soa),
+            false => Question::authoritative(name, Kind::Soa),
         };
         for _ in 0..400 {
             let answer = Network

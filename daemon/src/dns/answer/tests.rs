@@ -58,6 +58,8 @@ fn use_all(answer: &Answer) {
     answer.addresses();
     answer.enclosing_apex(&name);
     answer.serial();
+    answer.caa(&name);
+    answer.canonical(&name);
     answer.ttl();
     answer.referral(&zone, &name);
     let _meaning = authority::read(answer, &zone, &name, false);
@@ -187,5 +189,63 @@ proptest! {
     fn every_name_survives_the_wire(text in "(_?[a-z0-9]{1,20}\\.){1,8}[a-z]{2,10}") {
         let name = name(&text);
         prop_assert_eq!(domain_name(&wire_name(&name).expect("a name")), Some(name));
+    }
+}
+
+/// An answer to a CAA question with records of these data, from hands other than hickory's.
+fn caa_octets(question: &Question, records: &[&[u8]]) -> Vec<u8> {
+    let mut message = Message::new(ID, MessageType::Response, OpCode::Query);
+    message.metadata.authoritative = true;
+    let owner = wire_name(&question.name).expect("a name");
+    message.add_query(Query::query(owner, RecordType::CAA));
+    let mut octets = message.to_vec().expect("an encodable message");
+    octets[7] = u8::try_from(records.len()).expect("few");
+    for data in records {
+        // the question's name, CAA, IN, a minute
+        octets.extend_from_slice(&[0xc0, 12, 1, 1, 0, 1, 0, 0, 0, 60]);
+        octets.extend_from_slice(&u16::try_from(data.len()).expect("short").to_be_bytes());
+        octets.extend_from_slice(data);
+    }
+    octets
+}
+
+#[test]
+fn caa_records_that_no_library_likes_are_read_as_cas_read_them() {
+    let question = Question::authoritative(name("example.org"), Kind::Caa);
+    let records: [&[u8]; 4] = [
+        b"\0\x05issueca.example",
+        b"\x80\x0bmy-propertyx",
+        b"\x80\x14twentycharactersandayx",
+        b"\x80\xffshort",
+    ];
+    let octets = caa_octets(&question, &records);
+    let Reading::Answer(answer) = Reading::of(&octets, ID, &question) else {
+        panic!("an answer")
+    };
+    let shown: Vec<String> = answer
+        .caa(&question.name)
+        .iter()
+        .map(ToString::to_string)
+        .collect();
+    assert_eq!(
+        shown,
+        [
+            "0 issue \"ca.example\"",
+            "128 my-property \"x\"",
+            "128 twentycharactersanda \"yx\"",
+            "128 short \"\"",
+        ]
+    );
+}
+
+proptest! {
+    #[test]
+    fn a_caa_answer_with_any_octets_is_survived(data in proptest::collection::vec(any::<u8>(), 0..40), cut in 0_usize..120) {
+        let question = Question::authoritative(name("example.org"), Kind::Caa);
+        let mut octets = caa_octets(&question, &[&data, &data]);
+        octets.truncate(cut.max(HEADER));
+        if let Reading::Answer(answer) = Reading::of(&octets, ID, &question) {
+            answer.caa(&question.name);
+        }
     }
 }
