@@ -19,6 +19,7 @@ pub mod engine;
 pub mod challenge;
 pub mod conformance;
 pub mod outputs;
+pub mod preflight;
 // 2
 pub mod acme;
 pub mod dns;
