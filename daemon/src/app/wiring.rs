@@ -10,6 +10,7 @@ use crate::{
     dns::Dns,
     engine::{Authority, World},
     plugin::{Plugins, ProviderClient},
+    preflight::Preflight,
     store::Store,
     types::{CaName, InstanceName},
 };
@@ -65,7 +66,7 @@ impl Wiring {
         let plugins = self.starter.plugins(&config.plugin_host)?;
         let publisher = Publisher::new(
             self.store.clone(),
-            dns,
+            dns.clone(),
             Routes::new(config.routes.clone()),
             self.providers(config, &plugins),
             self.owners.clone(),
@@ -78,6 +79,7 @@ impl Wiring {
                 .collect(),
             authorities: self.authorities(config),
             publisher: Arc::new(publisher),
+            preflight: Preflight::new(dns),
             propagation_timeout: config.dns.propagation_timeout,
         })
     }

@@ -79,17 +79,18 @@ impl Publisher {
         }
     }
 
-    /// Whether there is a zone and a provider for each name, before the CA is asked for anything.
+    /// Where the challenge record of each name goes, once there is a zone and a provider for all of them; before the
+    /// CA is asked for anything.
     ///
     /// # Errors
     /// As [`Publisher::plan`].
-    pub async fn preflight(&self, identifiers: &[Identifier]) -> Result<(), ChallengeError> {
+    pub async fn locations(&self, identifiers: &[Identifier]) -> Result<Vec<Location>, ChallengeError> {
         let names: BTreeSet<&DnsName> = identifiers.iter().map(Identifier::name).collect();
         let places = names
             .into_iter()
             .map(|name| self.whereabouts(name, "_acme-challenge"));
-        try_join_all(places).await?;
-        Ok(())
+        let places = try_join_all(places).await?;
+        Ok(places.into_iter().map(|(location, _)| location).collect())
     }
 
     /// Who serves the challenge record of `identifier`, and where it goes.

@@ -14,6 +14,7 @@ mod deploy;
 mod ending;
 mod fault;
 mod issue;
+mod look_ahead;
 mod options;
 mod ordering;
 mod perform;

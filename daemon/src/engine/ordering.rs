@@ -23,14 +23,19 @@ impl Performer<'_> {
     pub(super) async fn place_order(&self, pass: &Pass) -> Result<Performed, Failure> {
         let ca = self.authority.options().acme.name.as_str();
         // an order for a name that nobody can publish for would only be spent; a standing record needs nobody
-        if self.certificate.challenges.first() != Some(&ChallengeMethod::DnsPersist01) {
-            self.world
-                .publisher
-                .preflight(&self.certificate.identifiers)
-                .await
-                .map_err(|error| fault::of_dns(&error))?;
-        }
+        let locations = match self.certificate.challenges.first() {
+            Some(ChallengeMethod::DnsPersist01) => Vec::new(),
+            _ => {
+                let located = self
+                    .world
+                    .publisher
+                    .locations(&self.certificate.identifiers)
+                    .await;
+                located.map_err(|error| fault::of_dns(&error))?
+            }
+        };
         let account = self.account().await?;
+        self.look_ahead(&account, &locations).await?;
         let (placed, replaces) = self.new_order(&account, pass).await?;
         let (url, order) = placed;
         let ready = match order.status {

@@ -3,6 +3,7 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 use super::{Authority, Certificate, KeySource};
 use crate::{
     challenge::Publisher,
+    preflight::Preflight,
     store::Wanted,
     types::{CaName, CertificateName},
 };
@@ -17,6 +18,8 @@ pub struct World {
     pub authorities: BTreeMap<CaName, Arc<Authority>>,
     /// Routes and providers.
     pub publisher: Arc<Publisher>,
+    /// Looks at what a CA will look at.
+    pub preflight: Preflight,
     /// How long all servers together may take to show a record, if the operator says so.
     pub propagation_timeout: Option<Duration>,
 }
