@@ -5,8 +5,8 @@ use std::{net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
 use super::{
     answer::Answer,
     consult::{conclusive, first_usable},
-    failure::QueryError,
-    question::Question,
+    failure::{Failure, QueryError, Rcode},
+    question::{Checking, Question},
     resolv_conf,
     transport::Transport,
 };
@@ -82,7 +82,9 @@ impl Resolvers {
         self.transport.ask(server, question, self.timeout).await
     }
 
-    /// A NOERROR or NXDOMAIN answer from the first resolver that gives one.
+    /// A NOERROR or NXDOMAIN answer from the first resolver that gives one. Where a zone is bogus, so that those that
+    /// validate fail, it is one that nobody has checked: it leads to the zone's servers, and what a CA makes of the
+    /// signatures is told by [`super::Dns::security`].
     pub(super) async fn ask(
         &self,
         question: &Question,
@@ -94,14 +96,22 @@ impl Resolvers {
                 off_limits: off_limits.clone(),
             });
         }
-        first_usable(
-            &*self.transport,
-            &self.servers().await,
-            question,
-            self.timeout,
-            conclusive,
-        )
-        .await
-        .map_err(ResolverError::NoAnswer)
+        let servers = self.servers().await;
+        let failures = match self.first(&servers, question).await {
+            Ok(answer) => return Ok(answer),
+            Err(failures) => failures,
+        };
+        let failed: Vec<SocketAddr> = failures
+            .iter()
+            .filter(|error| error.failure == Failure::Rcode(Rcode::SERV_FAIL))
+            .map(|error| error.server)
+            .collect();
+        let unchecked = question.clone().checked(Checking::Disabled);
+        let found = self.first(&failed, &unchecked).await;
+        found.map_err(|_| ResolverError::NoAnswer(failures))
+    }
+
+    async fn first(&self, servers: &[SocketAddr], question: &Question) -> Result<Answer, Vec<QueryError>> {
+        first_usable(&*self.transport, servers, question, self.timeout, conclusive).await
     }
 }

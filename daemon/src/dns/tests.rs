@@ -504,6 +504,25 @@ async fn a_hundred_names_of_one_zone_ask_for_its_servers_once() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_zone_that_resolvers_find_bogus_is_located_all_the_same() {
+    let lab = Lab::new("");
+    let why = ExtendedError {
+        code: 6,
+        text: String::new(),
+    };
+    lab.net.mood(RESOLVER, Mood::FindsBogus(why));
+    let place = lab.zone_of("_acme-challenge.www.example.org").await;
+    assert_eq!(place.0, "example.org");
+    assert!(
+        lab.net
+            .asked
+            .lock()
+            .iter()
+            .any(|(_, question)| question.checking == Checking::Disabled)
+    );
+}
+
+#[tokio::test(start_paused = true)]
 async fn endless_silence_ends_at_the_deadline() {
     let lab = Lab::new("");
     for server in [ONE, TWO, "2001:db8::53", RESOLVER] {
