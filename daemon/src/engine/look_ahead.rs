@@ -70,18 +70,35 @@ impl Performer<'_> {
             true => Origin::Ca,
             false => Origin::Dns,
         };
-        let shown: Vec<String> = blocking.iter().take(SHOWN).map(ToString::to_string).collect();
-        let more = match blocking.len().saturating_sub(SHOWN) {
+        let reasons = reasons(blocking);
+        let shown = reasons.iter().take(SHOWN).cloned().collect::<Vec<_>>().join("; ");
+        let more = match reasons.len().saturating_sub(SHOWN) {
             0 => String::new(),
             more => format!("; and {more} more, which the log shows"),
         };
-        let text = format!(
-            "not ordered, as CA `{ca}` would refuse: {}{more}",
-            shown.join("; ")
-        );
+        let text = format!("not ordered, as CA `{ca}` would refuse: {shown}{more}");
         Failure {
             origin,
             ..fault::operator(text)
         }
     }
+}
+
+/// Each reason once, whatever the number of names that it is one for: `CAA of a.test and 2 more: ...`.
+fn reasons(blocking: &[&Finding]) -> Vec<String> {
+    let mut groups: Vec<(&Finding, usize)> = Vec::new();
+    for finding in blocking {
+        let alike = |known: &Finding| {
+            (known.subject, &known.seen, &known.remedy) == (finding.subject, &finding.seen, &finding.remedy)
+        };
+        match groups.iter_mut().find(|(known, _)| alike(known)) {
+            Some((_, count)) => *count += 1,
+            None => groups.push((finding, 0)),
+        }
+    }
+    let told = |(finding, others): (&Finding, usize)| match others {
+        0 => finding.to_string(),
+        others => finding.shown_for(&format!("{} and {others} more", finding.name)),
+    };
+    groups.into_iter().map(told).collect()
 }

@@ -70,13 +70,20 @@ impl Verdict {
     }
 }
 
+impl Finding {
+    /// The finding told of several names at once.
+    pub fn shown_for(&self, names: &str) -> String {
+        let told = format!("{} of {names}: {}", self.subject.as_str(), self.seen);
+        match &self.remedy {
+            Some(remedy) => format!("{told}: {remedy}"),
+            None => told,
+        }
+    }
+}
+
 /// `CAA of example.org: what was seen: what to do`.
 impl fmt::Display for Finding {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} of {}: {}", self.subject.as_str(), self.name, self.seen)?;
-        match &self.remedy {
-            Some(remedy) => write!(f, ": {remedy}"),
-            None => Ok(()),
-        }
+        f.write_str(&self.shown_for(&self.name.to_string()))
     }
 }
