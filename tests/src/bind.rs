@@ -29,6 +29,8 @@ pub struct BindOptions {
     pub records: String,
     /// Further text inside `options { }`.
     pub extra: String,
+    /// Further zones that nobody may change: name, and the whole text, which may be signed.
+    pub fixed: Vec<(String, String)>,
     /// Whether it counts for [`Bind::statistics`].
     pub statistics: bool,
 }
@@ -53,6 +55,7 @@ impl BindOptions {
             policy: BindPolicy::ChallengesOf(vec![zone.to_owned()]),
             records: String::new(),
             extra: String::new(),
+            fixed: Vec::new(),
             statistics: false,
         }
     }
@@ -101,6 +104,9 @@ impl Bind {
         for (index, zone) in options.zones.iter().enumerate() {
             let records = if index == 0 { options.records.as_str() } else { "" };
             write(&dir.path().join(format!("{zone}.zone")), &zone_file(records))?;
+        }
+        for (zone, text) in &options.fixed {
+            write(&dir.path().join(format!("{zone}.zone")), text)?;
         }
 
         let mut command = Command::new("named");
@@ -196,6 +202,11 @@ fn configuration(
             .unwrap_or_default();
         text.push_str(&format!(
             "zone \"{zone}\" {{\n  type primary;\n  file \"{zone}.zone\";\n  update-policy {{ {policy} }};\n}};\n"
+        ));
+    }
+    for (zone, _) in &options.fixed {
+        text.push_str(&format!(
+            "zone \"{zone}\" {{\n  type primary;\n  file \"{zone}.zone\";\n}};\n"
         ));
     }
     text

@@ -5,6 +5,7 @@
 //! - [`admin`]: an HTTP endpoint to watch and disturb both from another process;
 //! - [`acme_dns`], [`portal`]: the services that two providers write to, with faults;
 //! - [`bind`], [`knot`], [`powerdns`], [`pebble`]: guards around the real servers, for the truth that the lab cannot give;
+//! - [`unbound`], [`signing`]: a validating resolver, and zones for it to judge;
 //! - [`moto`]: a guard around the stand-in for AWS;
 //! - [`cloudflare`]: a strict double of Cloudflare's API;
 //! - [`daemon`]: a guard around the real daemon, with a configuration of its own;
@@ -33,4 +34,6 @@ pub mod powerdns;
 pub mod primary;
 pub mod process;
 pub mod service;
+pub mod signing;
 pub mod tls_server;
+pub mod unbound;
