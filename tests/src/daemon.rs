@@ -208,7 +208,7 @@ impl Home {
              log: {{ level: debug }}\n\
              control: {{ socket: {socket} }}\n\
              plugins: {{ directories: [{plugins}], host: {host} }}\n\
-             dns:\n  zones:\n    {zone}: {{ authorities: [{authorities}] }}\n\
+             dns:\n  resolvers: [{resolver}]\n  zones:\n    {zone}: {{ authorities: [{authorities}] }}\n\
              cas:\n  lab:\n    directory: \"{directory}\"\n    agree-terms: true\n    ca-file: {ca}\n{ca_extra}{more_cas}\
              providers:\n  dns:\n    library: {library}\n    options:\n{options}\
              certificates:\n{certificates}{extra}",
@@ -219,6 +219,8 @@ impl Home {
                 .unwrap_or(Path::new("/"))
                 .display(),
             host = built("dns01-plugin-host").display(),
+            // what lies outside of the zone is asked of nobody beyond this machine
+            resolver = authorities.first().map(String::as_str).unwrap_or_default(),
             zone = setup.zone,
             authorities = authorities.join(", "),
             ca_extra = setup

@@ -18,6 +18,7 @@ use dns01d::{
     outputs,
     pki::{Chain, ChainPreference, KeyType},
     plugin::ProviderClient,
+    preflight::Preflight,
     schedule::Limits,
     store::{CertificateRow, Sqlite, Store},
     types::{CaName, CertificateName, DnsName},
@@ -215,9 +216,10 @@ impl Stage {
             suffix: None,
             instance: instance.clone(),
         };
+        let dns = Dns::over(Arc::new(NameServer(self.dns.clone())), dns).unwrap();
         let publisher = Publisher::new(
             store.clone(),
-            Dns::over(Arc::new(NameServer(self.dns.clone())), dns).unwrap(),
+            dns.clone(),
             Routes::new(vec![route]),
             BTreeMap::from([(instance, host)]),
             Arc::new(OwnerLocks::default()),
@@ -252,6 +254,7 @@ impl Stage {
                 .collect(),
             authorities: self.peers.iter().map(authority).collect(),
             publisher: Arc::new(publisher),
+            preflight: Preflight::new(dns),
             propagation_timeout: None,
         }
     }
