@@ -332,7 +332,7 @@ _dns01d() {
             return 0
             ;;
         dns01d__subcmd__check)
-            opts="-c -h --json --config --socket --help"
+            opts="-c -h --online --staging --json --config --socket --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0

@@ -46,7 +46,9 @@ complete -c dns01d -n "__fish_dns01d_using_subcommand run" -l socket -d 'The con
 complete -c dns01d -n "__fish_dns01d_using_subcommand run" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c dns01d -n "__fish_dns01d_using_subcommand check" -s c -l config -d 'The configuration file' -r -F
 complete -c dns01d -n "__fish_dns01d_using_subcommand check" -l socket -d 'The control socket, instead of the one in the configuration' -r -F
-complete -c dns01d -n "__fish_dns01d_using_subcommand check" -l json -d 'Print one JSON object'
+complete -c dns01d -n "__fish_dns01d_using_subcommand check" -l online -d 'Try all that an issuance needs, without the CA'
+complete -c dns01d -n "__fish_dns01d_using_subcommand check" -l staging -d 'Obtain certificates of a CA that nobody trusts, and deploy none'
+complete -c dns01d -n "__fish_dns01d_using_subcommand check" -l json -d 'Print one JSON object; with --online or --staging, one for each step'
 complete -c dns01d -n "__fish_dns01d_using_subcommand check" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c dns01d -n "__fish_dns01d_using_subcommand status" -s c -l config -d 'The configuration file' -r -F
 complete -c dns01d -n "__fish_dns01d_using_subcommand status" -l socket -d 'The control socket, instead of the one in the configuration' -r -F

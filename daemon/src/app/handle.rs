@@ -4,7 +4,11 @@ use std::{
     sync::Arc,
 };
 
-use futures_util::{FutureExt as _, future::BoxFuture, stream::BoxStream};
+use futures_util::{
+    FutureExt as _, StreamExt as _,
+    future::BoxFuture,
+    stream::{self, BoxStream},
+};
 use jiff::Timestamp;
 use parking_lot::Mutex;
 use tokio::sync::{broadcast::Receiver, mpsc};

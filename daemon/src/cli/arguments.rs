@@ -45,15 +45,22 @@ pub enum Command {
     /// would look, seen at every name server, and removed; provider, output directory and the CA's directory are looked
     /// at. Nothing is ordered. The running daemon does it; without one, this process does. Ends with status 1 when a
     /// certificate would not be issued.
+    ///
+    /// With --staging also what the CA does: certificates are obtained as configured, but at the CA that is for trials
+    /// (`staging` of a CA), and deployed nowhere. Ends with status 1 when one was not issued.
+    #[command(group(clap::ArgGroup::new("beyond").args(["online", "staging"])))]
     Check {
         /// Try all that an issuance needs, without the CA
         #[arg(long)]
         online: bool,
-        /// Print one JSON object; with --online, one for each step
+        /// Obtain certificates of a CA that nobody trusts, and deploy none
+        #[arg(long)]
+        staging: bool,
+        /// Print one JSON object; with --online or --staging, one for each step
         #[arg(long)]
         json: bool,
         /// Certificates, or names in them; all without one
-        #[arg(value_name = "NAME", requires = "online")]
+        #[arg(value_name = "NAME", requires = "beyond")]
         names: Vec<String>,
     },
     /// Show every certificate, its state and what is next

@@ -12,6 +12,7 @@ use tokio::{
 
 use super::{
     Arguments, Color, Command, View, account, online, provider, questions, revoke, status, steps::Steps,
+    trial,
 };
 use crate::{
     app::{self, PluginStarter},
@@ -55,9 +56,18 @@ pub fn run(arguments: Arguments) -> ExitCode {
     match command {
         Command::Run => daemon(&runtime, config),
         Command::Check {
-            online: false, json, ..
-        } => check(&runtime, config, json),
-        Command::Check { json, names, .. } => runtime.block_on(online::check(socket, config, names, json)),
+            online: true,
+            names,
+            json,
+            ..
+        } => runtime.block_on(online::check(socket, config, names, json)),
+        Command::Check {
+            staging: true,
+            names,
+            json,
+            ..
+        } => runtime.block_on(trial::check(config, &names, json)),
+        Command::Check { json, .. } => check(&runtime, config, json),
         Command::Status { json, name } => {
             let client = client(socket, &config);
             runtime.block_on(show_status(&client, json, name))

@@ -12,6 +12,7 @@ mod questions;
 mod revoke;
 pub mod status;
 pub mod steps;
+mod trial;
 mod troubles;
 mod view;
 pub mod why;

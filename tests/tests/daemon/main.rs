@@ -22,3 +22,4 @@ mod provider_command;
 mod reload;
 mod secrecy;
 mod stage;
+mod trial;

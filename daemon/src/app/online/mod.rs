@@ -5,6 +5,7 @@ mod authority;
 mod certificate;
 mod configured;
 mod finding;
+mod foreseen;
 mod name;
 mod prospects;
 mod provider;
@@ -31,8 +32,9 @@ use crate::{
     challenge::Flight,
     clock::Clock,
     control::protocol::{Finding, OnlineLine, OnlineReport, Part, Prospect},
+    dns::Location,
     engine::{Engine, World},
-    types::{CertificateName, DnsName, InstanceName},
+    types::{CertificateName, DnsName, Identifier, InstanceName},
 };
 
 pub use alone::alone;
@@ -103,7 +105,7 @@ impl Look {
         findings.extend(runs.iter().flat_map(|(.., findings)| findings.iter().cloned()));
 
         let (of_names, mut told) = self.names(scope, &places, &running);
-        let (of_certificates, more) = self.certificates(scope);
+        let (of_certificates, more) = self.certificates(scope, &places);
         told.extend(more);
         let (of_names, of_certificates, ()) = join3(of_names, of_certificates, tell(told, sink)).await;
         findings.extend(of_names);
@@ -208,14 +210,15 @@ impl Look {
         {
             warn!(%error, "store does not take that a canary is well again");
         }
-        for finding in preflight(&self.world, name).await {
-            notes.add(finding);
-        }
         notes.findings
     }
 
     /// CAs and what else belongs to certificates.
-    fn certificates(&self, scope: &Scope) -> (impl Future<Output = Vec<Finding>>, Told) {
+    fn certificates(
+        &self,
+        scope: &Scope,
+        places: &BTreeMap<DnsName, Place>,
+    ) -> (impl Future<Output = Vec<Finding>>, Told) {
         let mut told = Told::new();
         let certificates: Vec<_> = scope
             .certificates
@@ -239,7 +242,21 @@ impl Look {
         for certificate in certificates {
             let (notes, lines) = Notes::new(Part::Certificate(certificate.name.clone()));
             told.push(lines);
-            own.push((certificate, notes));
+            let names: Vec<&DnsName> = scope
+                .names
+                .iter()
+                .filter(|name| name.certificates.contains(&certificate.name))
+                .map(|name| &name.name)
+                .collect();
+            let identifiers: Vec<Identifier> = certificate
+                .identifiers
+                .iter()
+                .filter(|one| names.contains(&one.name()))
+                .cloned()
+                .collect();
+            let located = names.iter().filter_map(|name| places.get(*name)?.0.as_ref().ok());
+            let locations: Vec<Location> = located.map(|place| place.location.clone()).collect();
+            own.push((certificate, identifiers, locations, notes));
         }
         let looked = async move {
             let mut findings = Vec::new();
@@ -248,20 +265,24 @@ impl Look {
                 directories.insert(ca, directory);
                 findings.extend(found);
             }
-            for (certificate, mut notes) in own {
+            for (certificate, identifiers, locations, mut notes) in own {
                 certificate::look(certificate, &directories, &mut notes).await;
+                let world = &self.world;
+                foreseen::look(
+                    world,
+                    certificate,
+                    &identifiers,
+                    &locations,
+                    &directories,
+                    &mut notes,
+                )
+                .await;
                 findings.extend(notes.findings);
             }
             findings
         };
         (looked, told)
     }
-}
-
-/// What a CA will check of a name beside its record (CAA, DNSSEC, the size of the answer), and views of its zone that
-/// differ: nothing that asks a CA.
-async fn preflight(_: &World, _: &Name) -> Vec<Finding> {
-    Vec::new()
 }
 
 /// Part after part, each as it happens once it is its turn.

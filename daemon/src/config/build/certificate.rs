@@ -2,7 +2,7 @@ use std::{collections::HashMap, path::Path};
 
 use super::{
     Builder, Entries,
-    ca::Cas,
+    ca::{Ca, Cas},
     output::{Directories, SharedOutput},
     quoted,
     route::Routes,
@@ -263,7 +263,13 @@ impl Builder<'_> {
         if cas.is_some() || *ca_refused {
             return cas.clone();
         }
-        if let ([_], [only]) = (context.cas.names.as_slice(), context.cas.built.as_slice()) {
+        // one that is for trials of the other is none that a certificate could be of by default
+        let cas = &context.cas.built;
+        let is_for_trials = |ca: &Ca| cas.iter().any(|of| of.options.trial.as_ref() == Some(ca.name()));
+        let mut proper = cas.iter().filter(|ca| !is_for_trials(ca));
+        if let (Some(only), None) = (proper.next(), proper.next())
+            && cas.len() == context.cas.names.len()
+        {
             return Some(vec![only.name().clone()]);
         }
         if context.cas.names.len() > 1 && !self.findings.is_peeled(&at) {

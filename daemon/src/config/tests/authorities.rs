@@ -223,3 +223,19 @@ fn the_same_names_may_have_certificates_of_different_kinds() {
     );
     assert_eq!(whats(&config.warnings), Vec::<String>::new());
 }
+
+#[test]
+fn a_ca_for_trials_of_the_other_is_not_meant_by_default() {
+    let site = Site::new();
+    let config = load(
+        &site,
+        &format!(
+            "cas:\n  letsencrypt: {{ agree-terms: true }}\n  letsencrypt-staging: {{ agree-terms: true }}\n\
+             {PROVIDER}certificates:\n  a: {{ names: [a.test] }}\n"
+        ),
+    );
+    assert_eq!(
+        config.certificates[0].cas,
+        ["letsencrypt".parse().expect("a name")]
+    );
+}
