@@ -68,8 +68,11 @@ pub(super) async fn new_order(State(site): State<Site>, post: Post) -> Result<Re
     if knobs.reuse_orders
         && let Some(id) = same_open_order(&state, account, &names, wish.profile.as_deref(), now)
     {
-        if let Some(order) = state.orders.get_mut(&id) {
-            order.replaces = order.replaces.or(replaces);
+        if let (Some(order), Some(replaced)) = (state.orders.get_mut(&id), replaces)
+            && order.replaces.is_none()
+        {
+            order.replaces = replaces;
+            state.replacements.entry(replaced).or_default().push(id);
         }
         return Ok(created(&site, &state, id, now));
     }
@@ -107,6 +110,9 @@ pub(super) async fn new_order(State(site): State<Site>, post: Post) -> Result<Re
         progress: Progress::Open,
     };
     state.orders.insert(id, order);
+    if let Some(replaced) = replaces {
+        state.replacements.entry(replaced).or_default().push(id);
+    }
     Ok(created(&site, &state, id, now))
 }
 

@@ -57,7 +57,7 @@ pub(super) fn answer(site: &Site, state: &CaState, id: u64, now: Timestamp) -> R
             ..
         })
     );
-    let retry_after = site.ca.knobs.current().order_retry_after.header(now);
+    let retry_after = site.ca.knobs.update(|knobs| knobs.order_retry_after.header(now));
     if let Some(Ok(value)) = retry_after.map(|value| value.parse())
         && processing
     {

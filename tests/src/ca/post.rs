@@ -100,7 +100,7 @@ impl FromRequest<Site> for Post {
             }
             KeyClaim::Account(kid) => Signer::Account(verify_by_account(site, &jws, &kid, &path)?),
         };
-        let reject = site.ca.knobs.current().nonce_reject;
+        let reject = site.ca.knobs.update(|knobs| knobs.nonce_reject);
         let nonce = jws.protected.nonce.as_deref().unwrap_or_default();
         if !site.ca.nonces.lock().redeem(nonce, reject) {
             return Err(Problem::new(

@@ -61,7 +61,10 @@ pub struct Window {
 }
 
 pub(super) async fn renewal_info(State(site): State<Site>, Path(id): Path<String>) -> Response {
-    let knobs = site.ca.knobs.current();
+    let (answers, retry_after) = site
+        .ca
+        .knobs
+        .update(|knobs| (knobs.renewal_info, knobs.renewal_retry_after));
     let now = site.ca.now();
     let mut state = site.ca.state.lock();
     let found = cert_id::find(&state, &id);
@@ -70,10 +73,10 @@ pub(super) async fn renewal_info(State(site): State<Site>, Path(id): Path<String
     let answer = match (found, certificate) {
         (Err(problem), _) => Err(problem),
         (Ok(_), None) => Err(Problem::not_found("certificate")),
-        (Ok(_), Some(certificate)) => body(knobs.renewal_info, certificate, now),
+        (Ok(_), Some(certificate)) => body(answers, certificate, now),
     };
     let mut answer = answer.into_response();
-    if let Some(Ok(value)) = knobs.renewal_retry_after.header(now).map(|value| value.parse())
+    if let Some(Ok(value)) = retry_after.header(now).map(|value| value.parse())
         && answer.status().is_success()
     {
         answer.headers_mut().insert(header::RETRY_AFTER, value);

@@ -52,9 +52,11 @@ pub(super) fn check(
     }
     // "not already been marked as replaced by a different Order that is not "invalid""
     let is_being_replaced = state
-        .orders
-        .values()
-        .filter(|order| order.replaces == Some(id))
+        .replacements
+        .get(&id)
+        .into_iter()
+        .flatten()
+        .filter_map(|order| state.orders.get(order))
         .any(|order| state.order_status(order, now) != OrderStatus::Invalid);
     if certificate.replaced_by.is_some() || is_being_replaced {
         return Err(already(text));

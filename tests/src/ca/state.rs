@@ -18,6 +18,8 @@ pub(super) struct State {
     last_id: u64,
     pub(super) accounts: BTreeMap<u64, Account>,
     pub(super) orders: BTreeMap<u64, Order>,
+    /// The orders that name a certificate as the one that they replace.
+    pub(super) replacements: BTreeMap<u64, Vec<u64>>,
     pub(super) authorizations: BTreeMap<u64, Authorization>,
     pub(super) certificates: BTreeMap<u64, Certificate>,
     /// Certificates by their CertID (RFC 9773 section 4.1).
