@@ -16,6 +16,9 @@ const LONGEST: Duration = Duration::from_secs(10);
 /// this. So a CA that is busy for once is found done within twice its time, by few looks.
 const SHORTEST_SECOND_LOOK: Duration = Duration::from_millis(50);
 const SLOWEST_LOOK: Duration = Duration::from_secs(5);
+/// Something that has taken long takes long: looks are never further apart than 5 seconds, or than this part of the
+/// wait so far. An hour without Retry-After costs a hundred looks, and not seven hundred.
+const PART_OF_THE_WAIT: u32 = 16;
 /// A Retry-After that is a wait, and not just permission to come back at once.
 const LONG_RETRY_AFTER: Duration = Duration::from_millis(250);
 
@@ -60,6 +63,7 @@ fn micros(duration: Duration) -> u64 {
 pub(super) struct Pace {
     first: Option<Duration>,
     next: Duration,
+    waited: Duration,
 }
 
 impl Pace {
@@ -68,6 +72,7 @@ impl Pace {
         Pace {
             first: Some(first),
             next: (first * 2).clamp(SHORTEST_SECOND_LOOK, SLOWEST_LOOK),
+            waited: Duration::ZERO,
         }
     }
 
@@ -75,15 +80,18 @@ impl Pace {
     pub(super) fn wait(&mut self, retry_after: Option<Duration>) -> Duration {
         let own = self.first.take().unwrap_or_else(|| {
             let wait = self.next;
-            self.next = (wait * 2).min(SLOWEST_LOOK);
+            let slowest = SLOWEST_LOOK.max((self.waited + wait) / PART_OF_THE_WAIT);
+            self.next = (wait * 2).min(slowest);
             wait
         });
         // with Retry-After our own slowness is not needed
-        match retry_after {
+        let wait = match retry_after {
             Some(asked) if asked >= LONG_RETRY_AFTER => asked,
             Some(asked) => own.max(asked),
             None => own,
-        }
+        };
+        self.waited = self.waited.saturating_add(wait);
+        wait
     }
 }
 
@@ -110,6 +118,23 @@ mod tests {
         assert_eq!(pace.wait(Some(ms(3000))), ms(3000));
         assert_eq!(pace.wait(Some(Duration::ZERO)), ms(100));
         assert_eq!(pace.wait(Some(Duration::ZERO)), ms(200));
+    }
+
+    #[test]
+    fn what_takes_hours_is_looked_at_rarely_and_still_found_done_in_time() {
+        let mut pace = Pace::new(ms(50));
+        let hour = Duration::from_secs(3600);
+        let (mut looks, mut waited) = (0, Duration::ZERO);
+        while waited < hour {
+            let wait = pace.wait(None);
+            assert!(
+                wait <= SLOWEST_LOOK.max((waited + wait) / 15),
+                "{wait:?} after {waited:?}"
+            );
+            waited += wait;
+            looks += 1;
+        }
+        assert!((50..120).contains(&looks), "{looks} looks");
     }
 
     #[test]
