@@ -70,6 +70,8 @@ impl Authority {
             }
             AccountTask::Rollover => {
                 let account = self.account_in(&mut slot).await?;
+                // without an answer either key may be the account's: whoever comes next asks the CA which
+                *slot = None;
                 let rolled = self.roll_over(&account).await?;
                 slot.insert(rolled).clone()
             }
@@ -176,6 +178,15 @@ impl Authority {
             }
             other => Ok(other?),
         }
+    }
+
+    /// Puts the account's next rollover into the queue.
+    pub(super) async fn plan_rollover(&self) -> Result<(), StoreError> {
+        let Some(due) = self.rollover_due().await? else {
+            return Ok(());
+        };
+        let (kind, subject) = (JobKind::Rollover, self.options().acme.name.to_string());
+        self.store().schedule(Job { kind, subject, due }).await
     }
 
     /// When the account's key is old enough for another.

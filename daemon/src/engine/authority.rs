@@ -136,6 +136,10 @@ impl Authority {
         }
     }
 
+    pub(super) fn store(&self) -> &dyn Store {
+        &*self.store
+    }
+
     /// What it was made from.
     pub fn options(&self) -> &AuthorityOptions {
         &self.options
@@ -256,7 +260,8 @@ impl Authority {
         };
         self.store
             .keep_account(acme.name.clone(), acme.directory.to_string(), account)
-            .await
+            .await?;
+        self.plan_rollover().await
     }
 
     /// Makes the key of a rollover the account's: the CA has taken it.

@@ -162,12 +162,8 @@ impl Engine {
     }
 
     async fn plan_rollovers(&self) -> Result<(), StoreError> {
-        for (ca, authority) in &self.world().authorities {
-            if let Some(due) = authority.rollover_due().await? {
-                let subject = ca.to_string();
-                let kind = JobKind::Rollover;
-                self.store.schedule(Job { kind, subject, due }).await?;
-            }
+        for authority in self.world().authorities.values() {
+            authority.plan_rollover().await?;
         }
         Ok(())
     }

@@ -82,6 +82,7 @@ async fn run(seed: u64, behaviours: usize, worst: &mut Worst) {
             })
             .collect(),
         limits: Limits::NONE,
+        rollover: None,
     };
     let stage = Stage::new(plot);
     let seen: Vec<_> = stage

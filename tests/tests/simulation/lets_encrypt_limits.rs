@@ -41,6 +41,7 @@ async fn no_order_of_two_hundred_certificates_is_one_that_the_ca_refuses() {
             .map(|number| (format!("n{number}"), vec![fqdn(number)], vec![0]))
             .collect(),
         limits: Limits::LETS_ENCRYPT,
+        rollover: None,
     };
     let stage = Stage::new(plot);
     let dice = Seeded::new(3);

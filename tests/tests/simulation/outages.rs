@@ -31,6 +31,7 @@ fn plot(seed: u64) -> Plot {
         cas: vec![knobs(45 * DAY), knobs(160 * HOUR)],
         certificates: (0..4).map(certificate).collect(),
         limits: Limits::NONE,
+        rollover: None,
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::{
     collections::BTreeMap,
-    path::PathBuf,
+    path::{Path, PathBuf},
     sync::{Arc, atomic::AtomicBool},
     time::Duration,
 };
@@ -20,6 +20,7 @@ use dns01d::{
     plugin::ProviderClient,
     preflight::Preflight,
     schedule::Limits,
+    secret::Secret,
     store::{CertificateRow, Sqlite, Store},
     types::{CaName, CertificateName, DnsName},
 };
@@ -51,6 +52,8 @@ pub struct Plot {
     pub certificates: Vec<(String, Vec<String>, Vec<usize>)>,
     /// What the engine believes that the CAs count.
     pub limits: Limits,
+    /// After how long an account gets another key.
+    pub rollover: Option<Duration>,
 }
 
 impl Plot {
@@ -63,6 +66,7 @@ impl Plot {
                 .map(|number| (format!("n{number}"), vec![format!("n{number}.{ZONE}")], vec![0]))
                 .collect(),
             limits: Limits::NONE,
+            rollover: None,
         }
     }
 }
@@ -89,6 +93,7 @@ pub struct Stage {
     pub canary: Option<Duration>,
     /// The host of DNS does not let us in.
     pub locked_out: Arc<AtomicBool>,
+    rollover: Option<Duration>,
     directory: TempDir,
 }
 
@@ -128,6 +133,7 @@ impl Stage {
             limits: plot.limits,
             canary: None,
             locked_out: Arc::default(),
+            rollover: plot.rollover,
             clock,
             ca_clock,
             dns,
@@ -195,6 +201,34 @@ impl Stage {
         texts.map(|record| record.value).collect()
     }
 
+    /// How the engine speaks to a CA.
+    pub fn acme_options(&self, peer: &Peer) -> acme::Options {
+        acme::Options {
+            name: peer.name.clone(),
+            directory: peer.ca.directory_url().parse().unwrap(),
+            contacts: Vec::new(),
+            agree_terms: true,
+            ca_file: None,
+            request_timeout: acme::DEFAULT_REQUEST_TIMEOUT,
+            request_rate: acme::DEFAULT_REQUEST_RATE,
+        }
+    }
+
+    /// The files that keys of accounts are in, by name.
+    pub fn account_files(&self) -> BTreeMap<String, Secret> {
+        let files = std::fs::read_dir(self.directory.path()).unwrap();
+        let paths = files.map(|file| file.unwrap().path());
+        let of_accounts = paths.filter(|path| path.is_file() && !name_of(path).starts_with("state.db"));
+        of_accounts
+            .map(|path| {
+                (
+                    name_of(&path).to_owned(),
+                    Secret::new(std::fs::read_to_string(&path).unwrap()),
+                )
+            })
+            .collect()
+    }
+
     fn world(&self, store: Arc<dyn Store>) -> World {
         let host: Arc<dyn ProviderClient> = Arc::new(Host {
             dns: self.dns.clone(),
@@ -226,18 +260,10 @@ impl Stage {
         );
         let authority = |peer: &Peer| {
             let options = AuthorityOptions {
-                acme: acme::Options {
-                    name: peer.name.clone(),
-                    directory: peer.ca.directory_url().parse().unwrap(),
-                    contacts: Vec::new(),
-                    agree_terms: true,
-                    ca_file: None,
-                    request_timeout: acme::DEFAULT_REQUEST_TIMEOUT,
-                    request_rate: acme::DEFAULT_REQUEST_RATE,
-                },
+                acme: self.acme_options(peer),
                 account_key: acme::Algorithm::Es256,
                 external_account: None,
-                rollover: None,
+                rollover: self.rollover,
                 limits: self.limits,
                 staging: false,
                 trial: None,
@@ -287,6 +313,10 @@ impl Life {
         let name: CertificateName = name.parse().unwrap();
         self.store.certificate(name).await.unwrap().unwrap()
     }
+}
+
+fn name_of(path: &Path) -> &str {
+    path.file_name().and_then(|name| name.to_str()).unwrap()
 }
 
 /// In memory where there is such a place: these are tests of time, not of disks.
