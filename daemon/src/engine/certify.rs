@@ -24,12 +24,19 @@ use crate::{
 impl Performer<'_> {
     pub(super) async fn make_key(&self) -> Result<Performed, Failure> {
         let identifiers = self.certificate.identifiers.clone();
-        let made = match self.certificate.key.clone() {
-            KeySource::Generate(kind) => blocking(move || generated(kind, &identifiers)).await,
-            KeySource::Request(path) => blocking(move || requested(&path, &identifiers)).await,
+        let (key, csr) = match self.certificate.key.clone() {
+            KeySource::Generate(kind) => {
+                let made = blocking(move || generated(kind, &identifiers)).await;
+                made.map(|(key, csr)| (Some(key), csr)).map_err(fault::operator)?
+            }
+            // a key that was made just now cannot be one that somebody else has
+            KeySource::Request(path) => {
+                let csr = blocking(move || requested(&path, &identifiers)).await;
+                let csr = csr.map_err(fault::operator)?;
+                self.refuse_blocked(&csr).await?;
+                (None, csr)
+            }
         };
-        let (key, csr) = made.map_err(fault::operator)?;
-        self.refuse_blocked(&csr).await?;
         Ok(Performed {
             key,
             ..Event::KeyMade { csr }.into()
@@ -167,7 +174,13 @@ impl Performer<'_> {
         }
     }
 
-    pub(super) async fn write(&self, chain: &str, key: Option<&Secret>) -> Result<Performed, Failure> {
+    /// `verified` is the chain of `text` where this process has verified it.
+    pub(super) async fn write(
+        &self,
+        text: &str,
+        verified: Option<&Chain>,
+        key: Option<&Secret>,
+    ) -> Result<Performed, Failure> {
         self.usable(key)?;
         // of a request's key nothing is known here any more; it was compared when the chain came
         let public = match key {
@@ -177,8 +190,12 @@ impl Performer<'_> {
             }
             None => None,
         };
-        let chain = self.verified(chain, public.as_ref())?;
-        let files = Files::new(key.cloned(), &chain);
+        let mut read = None;
+        let chain = match verified {
+            Some(chain) if public.as_ref().is_none_or(|key| chain.is_for(key)) => chain,
+            _ => read.insert(self.verified(text, public.as_ref())?),
+        };
+        let files = Files::new(key.cloned(), chain);
         let outputs = Outputs::new(self.certificate.output.clone());
         let written = blocking(move || outputs.write(&files))
             .await
@@ -192,7 +209,7 @@ impl Performer<'_> {
             ),
         );
         Ok(Performed {
-            chain: Some(chain),
+            chain: read,
             ..Event::Written {
                 generation: written.number,
             }
@@ -226,14 +243,14 @@ impl Performer<'_> {
     }
 }
 
-fn generated(kind: KeyType, identifiers: &[Identifier]) -> Result<(Option<Secret>, Vec<u8>), String> {
+fn generated(kind: KeyType, identifiers: &[Identifier]) -> Result<(Secret, Vec<u8>), String> {
     let key = PrivateKey::generate(kind).map_err(|error| error.to_string())?;
     let csr = pki::csr(&key, identifiers).map_err(|error| error.to_string())?;
-    Ok((Some(key.to_pem().map_err(|error| error.to_string())?), csr))
+    Ok((key.to_pem().map_err(|error| error.to_string())?, csr))
 }
 
 /// The request as it stands in its file now.
-fn requested(path: &Path, identifiers: &[Identifier]) -> Result<(Option<Secret>, Vec<u8>), String> {
+fn requested(path: &Path, identifiers: &[Identifier]) -> Result<Vec<u8>, String> {
     let of_file = |reason: String| format!("request {}: {reason}", path.display());
     let octets = std::fs::read(path).map_err(|error| of_file(error.to_string()))?;
     let request = Csr::parse(&octets).map_err(|error| of_file(error.to_string()))?;
@@ -248,5 +265,5 @@ fn requested(path: &Path, identifiers: &[Identifier]) -> Result<(Option<Secret>,
             list(identifiers)
         )));
     }
-    Ok((None, request.der().to_vec()))
+    Ok(request.der().to_vec())
 }

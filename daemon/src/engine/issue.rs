@@ -165,7 +165,7 @@ pub(super) async fn run(
                 info!(cert = %name, state = state.as_str(), "issuance stops here and goes on at the next start");
                 return Ok(());
             }
-            performed = performer.perform(action, &state, &worker.records, worker.key.as_ref()) => performed,
+            performed = performer.perform(action, &state, &worker.records, worker.key.as_ref(), worker.chain.as_ref()) => performed,
         };
         let Performed {
             event,

@@ -65,13 +65,14 @@ impl From<Failure> for Performed {
 }
 
 impl Performer<'_> {
-    /// Carries out `action`. A failure is an event too.
+    /// Carries out `action`, with what an action before it has brought. A failure is an event too.
     pub(super) async fn perform(
         &self,
         action: Action,
         state: &State,
         records: &[Record],
         key: Option<&Secret>,
+        chain: Option<&Chain>,
     ) -> Performed {
         let result = match (action, state) {
             (Action::PlaceOrder, _) => match self.pass {
@@ -95,7 +96,7 @@ impl Performer<'_> {
             (Action::Finalize { resumed }, State::Finalizing { order, csr }) => {
                 self.finalize(order, csr, key, resumed).await
             }
-            (Action::Write, State::Issued { chain, .. }) => self.write(chain, key).await,
+            (Action::Write, State::Issued { chain: text, .. }) => self.write(text, chain, key).await,
             (action, state) => Err(misplaced(action, state)),
         };
         result.unwrap_or_else(Performed::from)
