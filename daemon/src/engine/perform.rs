@@ -288,6 +288,7 @@ impl Performer<'_> {
     pub(super) async fn invalid(&self, account: &Account, order: &acme::Order) -> Failure {
         let mut reasons: Vec<String> = order.error.iter().map(ToString::to_string).collect();
         let mut refused = Vec::new();
+        let mut not_before = None;
         match account.failed_authorizations(order).await {
             Ok(failed) => {
                 for failed in failed {
@@ -302,15 +303,19 @@ impl Performer<'_> {
                     refused.extend(failed.identifier.map(|identifier| identifier.name().clone()));
                 }
             }
-            Err(error) => reasons.push(format!("its authorizations could not be read: {error}")),
+            Err(error) => {
+                // the next order asks no earlier
+                not_before = Fault::from(&error).not_before;
+                reasons.push(format!("its authorizations could not be read: {error}"));
+            }
         }
         if reasons.is_empty() {
             reasons.push(format!("the order is {}", order.status));
         }
-        Failure {
-            refused,
-            ..fault::refused(format!("the CA refused: {}", reasons.join("; ")))
-        }
+        let mut failure = fault::refused(format!("the CA refused: {}", reasons.join("; ")));
+        failure.fault.not_before = not_before;
+        failure.refused = refused;
+        failure
     }
 }
 
