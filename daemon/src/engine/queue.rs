@@ -455,12 +455,12 @@ impl Engine {
                 )
             }
             JobKind::Deploy | JobKind::Issue => {
-                let Some(certificate) = world
-                    .certificates
-                    .values()
-                    .find(|c| c.name.as_str() == key.1)
-                    .cloned()
-                else {
+                let certificate = key
+                    .1
+                    .parse()
+                    .ok()
+                    .and_then(|name: CertificateName| world.certificates.get(&name).cloned());
+                let Some(certificate) = certificate else {
                     return false;
                 };
                 let issuing = key.0 == JobKind::Issue;
