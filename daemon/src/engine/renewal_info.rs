@@ -18,6 +18,13 @@ use crate::{
 
 /// Certificates asked about in one go, whose answers are one transaction.
 pub(super) const BATCH: usize = 256;
+/// Certificates whose rows are read in one go: few enough that no row is old when its turn comes.
+const READ_TOGETHER: usize = 32;
+/// Looks that become due within this time are one batch: one look at the queue and one transaction for all of them.
+/// No window is so narrow that this matters.
+const TOGETHER: SignedDuration = SignedDuration::from_mins(10);
+/// A shorter wait than this is kept to the second.
+const KEPT_TO_THE_SECOND: SignedDuration = SignedDuration::from_hours(1);
 /// Requests at once. Boulder takes a thousand of these a second.
 const AT_ONCE: usize = 8;
 /// Until a CA that offers no renewal information is looked at again: as often as its directory is read.
@@ -34,36 +41,47 @@ pub(super) async fn run(
     world: &World,
     names: Vec<CertificateName>,
 ) -> Result<(), StoreError> {
-    let asked = stream::iter(names).map(|name| ask(engine, world, name));
-    let heard: Vec<_> = asked.buffer_unordered(AT_ONCE).collect().await;
     let mut news = Vec::new();
-    for heard in heard {
-        news.extend(heard?);
+    for names in names.chunks(READ_TOGETHER) {
+        let rows = engine.store.certificates_of(names.to_vec()).await?;
+        for name in names {
+            if !rows.iter().any(|row| row.name == *name) {
+                forget(engine, name).await?;
+            }
+        }
+        let asked = stream::iter(rows).map(|row| ask(engine, world, row));
+        let heard: Vec<_> = asked.buffer_unordered(AT_ONCE).collect().await;
+        for heard in heard {
+            news.extend(heard?);
+        }
     }
     engine.store.renewal_infos(news, engine.clock.now()).await?;
     engine.wake();
     Ok(())
 }
 
+/// There is nothing to ask about.
+async fn forget(engine: &Engine, name: &CertificateName) -> Result<(), StoreError> {
+    let kind = crate::store::JobKind::RenewalInfo;
+    engine.store.unschedule(kind, name.to_string()).await
+}
+
 /// `None` when there is nothing to ask about any more: the job goes.
 async fn ask(
     engine: &Engine,
     world: &World,
-    name: CertificateName,
+    row: CertificateRow,
 ) -> Result<Option<RenewalInfoHeard>, StoreError> {
-    let row = engine.store.certificate(name.clone()).await?;
-    let subject = row.as_ref().and_then(|row| {
+    let name = row.name.clone();
+    let subject = || {
         let issued = row.issued.as_ref()?;
         let info = row.renewal_info.clone()?;
         let id = CertId::kept(&info.cert_id)?;
-        Some((row, issued, info, id))
-    });
+        Some((issued, info, id))
+    };
     let now = engine.clock.now();
-    let Some((row, issued, info, id)) = subject.filter(|(_, issued, ..)| issued.not_after > now) else {
-        engine
-            .store
-            .unschedule(crate::store::JobKind::RenewalInfo, name.to_string())
-            .await?;
+    let Some((issued, info, id)) = subject().filter(|(issued, ..)| issued.not_after > now) else {
+        forget(engine, &name).await?;
         return Ok(None);
     };
     let authority = issued.ca().and_then(|ca| world.authorities.get(ca));
@@ -91,7 +109,8 @@ async fn ask(
     if next.suggested.is_none() {
         next.checked_at = info.checked_at;
     }
-    let moved = moved_earlier(row, issued, &info, &next);
+    next.next_check = together(next.next_check, now, engine.asks_together_at);
+    let moved = moved_earlier(&row, issued, &info, &next);
     let note = moved.map(|suggested| news(&name, suggested, now));
     Ok(Some(RenewalInfoHeard {
         next_check: next.next_check(issued.not_after),
@@ -99,6 +118,20 @@ async fn ask(
         info: next,
         note,
     }))
+}
+
+/// The next moment, at `next` or soon after, at which the daemon looks at whatever is due by then. It lies anywhere
+/// between those of other daemons.
+fn together(next: Timestamp, now: Timestamp, place: u64) -> Timestamp {
+    if next.duration_since(now) < KEPT_TO_THE_SECOND {
+        return next;
+    }
+    let stretch = TOGETHER.as_secs();
+    let place = i64::try_from(place % stretch.unsigned_abs()).unwrap_or_default();
+    let past = (next.as_second() - place).rem_euclid(stretch);
+    // the whole second before `next` lies in the past of it
+    let second = next.as_second() - past + stretch;
+    Timestamp::from_second(second).unwrap_or(next)
 }
 
 fn window(answer: acme::RenewalInfo) -> Heard {
@@ -189,4 +222,40 @@ pub(super) async fn batch(
         "CAs were asked when certificates should be renewed"
     );
     done
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn looks_are_made_together_and_none_is_early_or_late_by_much(
+            now in 0_i64..4_000_000_000,
+            waits in prop::collection::vec(3600_i64..86_400, 2),
+            millis in 0_i64..1000,
+            place in any::<u64>(),
+        ) {
+            let now = Timestamp::from_millisecond(now * 1000 + millis).unwrap();
+            let looks: Vec<_> = waits
+                .iter()
+                .map(|wait| now + SignedDuration::from_secs(*wait))
+                .map(|next| (next, together(next, now, place)))
+                .collect();
+            for (next, look) in &looks {
+                prop_assert!(look >= next && look.duration_since(*next) <= TOGETHER);
+            }
+            let apart = looks[0].1.duration_since(looks[1].1);
+            prop_assert_eq!(apart.as_secs() % TOGETHER.as_secs(), 0);
+        }
+    }
+
+    #[test]
+    fn a_short_wait_is_kept_to_the_second() {
+        let now = Timestamp::from_second(1_000_000_007).unwrap();
+        let next = now + SignedDuration::from_secs(90);
+        assert_eq!(together(next, now, 3), next);
+    }
 }

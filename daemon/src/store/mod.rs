@@ -42,6 +42,9 @@ pub trait Store: std::fmt::Debug + Send + Sync {
     /// One certificate, configured or not.
     fn certificate(&self, name: CertificateName) -> Answer<'_, Option<CertificateRow>>;
 
+    /// Those of these certificates that there are, configured or not.
+    fn certificates_of(&self, names: Vec<CertificateName>) -> Answer<'_, Vec<CertificateRow>>;
+
     /// The issuance under way for a certificate.
     fn issuance(&self, name: CertificateName) -> Answer<'_, Option<Issuance>>;
 

@@ -72,6 +72,7 @@ impl Store for StillStore {
     each! { read:
         certificates() -> Vec<CertificateRow>;
         certificate(name: CertificateName) -> Option<CertificateRow>;
+        certificates_of(names: Vec<CertificateName>) -> Vec<CertificateRow>;
         issuance(name: CertificateName) -> Option<Issuance>;
         records(name: CertificateName) -> Vec<Record>;
         standing_records(name: CertificateName) -> Vec<Record>;

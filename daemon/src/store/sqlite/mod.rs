@@ -135,6 +135,15 @@ impl Store for Sqlite {
         self.reader.run(move |tx| certificates::one(tx, &name)).boxed()
     }
 
+    fn certificates_of(&self, names: Vec<CertificateName>) -> Answer<'_, Vec<CertificateRow>> {
+        self.reader
+            .run(move |connection| {
+                let rows = names.iter().map(|name| certificates::one(connection, name));
+                rows.filter_map(std::result::Result::transpose).collect()
+            })
+            .boxed()
+    }
+
     fn issuance(&self, name: CertificateName) -> Answer<'_, Option<Issuance>> {
         self.reader
             .run(move |tx| certificates::issuance(tx, &name))
