@@ -65,6 +65,7 @@ pub use renewal_info::RenewalInfo;
 pub use retry::Retry;
 pub use roots::Roots;
 pub use transport::SetupError;
+pub use wait::{Memory, Patience};
 pub use wire::Wire;
 
 use std::time::Duration;

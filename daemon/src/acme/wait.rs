@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use futures_util::future::BoxFuture;
 use jiff::Timestamp;
 use tokio::time::Instant;
 
@@ -16,6 +17,27 @@ const MAX_FAULTS: u32 = 5;
 /// Wall-clock deadlines are compared at least this often: the machine may sleep meanwhile.
 const WATCH: Duration = Duration::from_secs(60);
 
+/// How long somebody looks, and who remembers when the CA wants no look for a while.
+#[derive(Clone, Copy)]
+pub struct Patience<'a> {
+    /// No look comes later.
+    pub until: Timestamp,
+    /// Nobody where the wait may be forgotten with this process.
+    pub memory: Option<&'a dyn Memory>,
+}
+
+/// Whoever has to know when the next look may come, though it is started again.
+pub trait Memory: Send + Sync {
+    /// Hears the moment that the CA asked for, and is waited for before that wait begins.
+    fn keep(&self, next_look: Timestamp) -> BoxFuture<'_, ()>;
+}
+
+impl From<Timestamp> for Patience<'_> {
+    fn from(until: Timestamp) -> Self {
+        Patience { until, memory: None }
+    }
+}
+
 /// What is looked at.
 struct Watched<'a> {
     operation: Operation,
@@ -23,7 +45,7 @@ struct Watched<'a> {
     // as last seen
     status: String,
     typical: &'a Typical,
-    until: Timestamp,
+    patience: Patience<'a>,
 }
 
 impl Account {
@@ -34,17 +56,18 @@ impl Account {
     /// or `valid`, or `invalid`: then [`Account::failed_authorizations`] knows the names.
     ///
     /// # Errors
-    /// [`Fault::Unfinished`] as soon as the next look would be after `until`, which is at most
+    /// [`Fault::Unfinished`] as soon as the next look would be after the patience's end, which is at most
     /// the earliest `expires` of the order and its authorizations; a refusal; passing faults
     /// when there are many in a row.
     pub async fn wait_validated(
         &self,
         order: &OrderUrl,
         retry_after: Option<Duration>,
-        until: Timestamp,
+        patience: impl Into<Patience<'_>>,
     ) -> Result<Order, Error> {
         let typical = self.client().validation_time();
-        self.wait_while(order, &OrderStatus::Pending, typical, retry_after, until)
+        let patience = patience.into();
+        self.wait_while(order, &OrderStatus::Pending, typical, retry_after, patience)
             .await
     }
 
@@ -56,20 +79,21 @@ impl Account {
     pub async fn wait_authorized(
         &self,
         url: &AuthorizationUrl,
-        until: Timestamp,
+        retry_after: Option<Duration>,
+        patience: impl Into<Patience<'_>>,
     ) -> Result<Authorization, Error> {
         let watched = Watched {
             operation: Operation::Authorization,
             url: url.as_str(),
             status: AuthorizationStatus::Pending.to_string(),
             typical: self.client().validation_time(),
-            until,
+            patience: patience.into(),
         };
         let pending = |seen: &Authorization| {
             let status = &seen.status;
             (*status == AuthorizationStatus::Pending).then(|| status.to_string())
         };
-        self.watch(watched, None, pending, || self.authorization(url))
+        self.watch(watched, retry_after, pending, || self.authorization(url))
             .await
     }
 
@@ -82,7 +106,7 @@ impl Account {
         &self,
         order: &OrderUrl,
         finalized: Polled<Order>,
-        until: Timestamp,
+        patience: impl Into<Patience<'_>>,
     ) -> Result<Order, Error> {
         if finalized.value.status != OrderStatus::Processing {
             return Ok(finalized.value);
@@ -93,9 +117,30 @@ impl Account {
             &OrderStatus::Processing,
             typical,
             finalized.retry_after,
-            until,
+            patience.into(),
         )
         .await
+    }
+
+    /// A look at an order whose request may have been sent by a process before this one, not before `retry_after`,
+    /// which is what is left of the wait that was told to that one.
+    ///
+    /// # Errors
+    /// As [`Account::wait_validated`]; a fault of the look itself, though it may pass.
+    pub async fn look_again(
+        &self,
+        order: &OrderUrl,
+        retry_after: Option<Duration>,
+        until: Timestamp,
+    ) -> Result<Polled<Order>, Error> {
+        if let Some(retry_after) = retry_after
+            && !self.sleep(retry_after, until).await
+        {
+            let status = OrderStatus::Processing.to_string();
+            let fault = Fault::Unfinished { status, retry_after };
+            return Err(Error::new(Operation::Order, order.as_str(), fault));
+        }
+        self.order(order).await
     }
 
     async fn wait_while(
@@ -104,14 +149,14 @@ impl Account {
         status: &OrderStatus,
         typical: &Typical,
         retry_after: Option<Duration>,
-        until: Timestamp,
+        patience: Patience<'_>,
     ) -> Result<Order, Error> {
         let watched = Watched {
             operation: Operation::Order,
             url: url.as_str(),
             status: status.to_string(),
             typical,
-            until,
+            patience,
         };
         let waits = |seen: &Order| (seen.status == *status).then(|| status.to_string());
         self.watch(watched, retry_after, waits, || self.order(url)).await
@@ -130,7 +175,7 @@ impl Account {
             url,
             mut status,
             typical,
-            until,
+            patience: Patience { until, memory },
         } = watched;
         let guess = typical.guess();
         let mut pace = Pace::new(guess);
@@ -138,7 +183,12 @@ impl Account {
         let mut tested = Some(guess);
         let mut faults = 0;
         loop {
-            let wait = pace.wait(retry_after.take());
+            let asked = retry_after.take();
+            let wait = pace.wait(asked);
+            let next = self.client().clock().now().checked_add(wait).ok();
+            if let (Some(memory), Some(next), Some(_)) = (memory, next.filter(|next| *next <= until), asked) {
+                memory.keep(next).await;
+            }
             if !self.sleep(wait, until).await {
                 let fault = Fault::Unfinished {
                     status,

@@ -108,6 +108,7 @@ impl Bench {
                 authorizations: Vec::new(),
                 expires: None,
                 exempt: false,
+                look_at: None,
             },
             round: Round::default(),
         };

@@ -9,12 +9,13 @@ use super::{
     KeySource, Stage,
     authority::blocking,
     fault,
+    next_look::NextLook,
     perform::{Performed, Performer},
     revoke::hex,
 };
 use crate::{
     acme::{self, Account, OrderStatus, Roots},
-    issuance::{Event, Failure, Order},
+    issuance::{Event, Failure, Order, State},
     outputs::{Files, Outputs},
     pki::{self, Chain, ChainPreference, Choice, Csr, KeyType, PrivateKey, PublicKey},
     secret::Secret,
@@ -58,6 +59,7 @@ impl Performer<'_> {
 
     pub(super) async fn finalize(
         &self,
+        state: &State,
         order: &Order,
         csr: &[u8],
         key: Option<&Secret>,
@@ -67,8 +69,11 @@ impl Performer<'_> {
         self.usable(key)?;
         let account = self.account().await?;
         let of_order = |error: acme::Error| fault::of_order(&error);
+        let next_look = NextLook::of(self, state, order);
         let mut seen = if resumed {
-            let seen = account.order(&order.url).await.map_err(of_order)?;
+            let left = next_look.left();
+            let seen = account.look_again(&order.url, left, self.patience(order)).await;
+            let seen = seen.map_err(of_order)?;
             debug!(order_url = %order.url, status = %seen.value.status, "order read again");
             seen
         } else {
@@ -78,10 +83,8 @@ impl Performer<'_> {
             seen = account.finalize(&order.finalize, csr).await.map_err(of_order)?;
         }
         self.say.step(Stage::Finalize, "the CSR is at the CA".into());
-        let issued = account
-            .wait_issued(&order.url, seen, self.patience(order))
-            .await
-            .map_err(of_order)?;
+        let issued = account.wait_issued(&order.url, seen, next_look.patience()).await;
+        let issued = issued.map_err(of_order)?;
         let url = match (&issued.status, &issued.certificate) {
             (OrderStatus::Valid, Some(url)) => url,
             (OrderStatus::Invalid, _) => return Err(self.invalid(&account, &issued).await),

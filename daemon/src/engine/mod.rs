@@ -15,6 +15,7 @@ mod ending;
 mod fault;
 mod issue;
 mod look_ahead;
+mod next_look;
 mod options;
 mod ordering;
 mod perform;

@@ -65,6 +65,7 @@ impl Performer<'_> {
             // one that has ended when it comes tells of a wrong clock, and nothing of the order
             expires: order.expires.filter(|expires| *expires > self.clock.now()),
             exempt: pass.exempt && replaces.is_some(),
+            look_at: None,
         };
         Ok(Event::OrderPlaced { order, ready }.into())
     }

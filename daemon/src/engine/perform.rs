@@ -9,7 +9,10 @@ use futures_util::future::try_join_all;
 use jiff::{SignedDuration, Timestamp};
 use tokio::time::Instant;
 
-use super::{Authority, Certificate, Stage, World, admission::Pass, fault, issue::Say, queue::until};
+use super::{
+    Authority, Certificate, Stage, World, admission::Pass, fault, issue::Say, next_look::NextLook,
+    queue::until,
+};
 use crate::{
     acme::{self, Account, AuthorizationStatus, ChallengeKind, ChallengeStatus, OrderStatus},
     challenge::{Patience, ROOM_PATIENCE},
@@ -90,11 +93,13 @@ impl Performer<'_> {
                 self.await_visible(order, &round.challenges, records).await
             }
             (Action::Answer, State::Visible { round, .. }) => self.answer(&round.challenges).await,
-            (Action::AwaitRound, State::Answered { order, round }) => self.await_round(order, round).await,
-            (Action::AwaitReady, State::Answered { order, .. }) => self.await_ready(order).await,
+            (Action::AwaitRound, State::Answered { order, round }) => {
+                self.await_round(state, order, round).await
+            }
+            (Action::AwaitReady, State::Answered { order, .. }) => self.await_ready(state, order).await,
             (Action::MakeKey, State::Ready { .. }) => self.make_key().await,
             (Action::Finalize { resumed }, State::Finalizing { order, csr }) => {
-                self.finalize(order, csr, key, resumed).await
+                self.finalize(state, order, csr, key, resumed).await
             }
             (Action::Write, State::Issued { chain: text, .. }) => self.write(text, chain, key).await,
             (action, state) => Err(misplaced(action, state)),
@@ -237,12 +242,22 @@ impl Performer<'_> {
         Ok(Event::Answered.into())
     }
 
-    async fn await_round(&self, order: &Order, round: &[AuthorizationUrl]) -> Result<Performed, Failure> {
+    async fn await_round(
+        &self,
+        state: &State,
+        order: &Order,
+        round: &[AuthorizationUrl],
+    ) -> Result<Performed, Failure> {
         let account = self.account().await?;
-        let until = self.patience(order);
-        let seen = try_join_all(round.iter().map(|url| account.wait_authorized(url, until)))
-            .await
-            .map_err(|error| fault::of_order(&error))?;
+        let next_look = NextLook::of(self, state, order);
+        let (left, patience) = (next_look.left(), next_look.patience());
+        let seen = try_join_all(
+            round
+                .iter()
+                .map(|url| account.wait_authorized(url, left, patience)),
+        )
+        .await
+        .map_err(|error| fault::of_order(&error))?;
         if seen
             .iter()
             .any(|authorization| authorization.status != AuthorizationStatus::Valid)
@@ -258,10 +273,11 @@ impl Performer<'_> {
         Ok(Event::RoundProved.into())
     }
 
-    async fn await_ready(&self, order: &Order) -> Result<Performed, Failure> {
+    async fn await_ready(&self, state: &State, order: &Order) -> Result<Performed, Failure> {
         let account = self.account().await?;
+        let next_look = NextLook::of(self, state, order);
         let seen = account
-            .wait_validated(&order.url, None, self.patience(order))
+            .wait_validated(&order.url, next_look.left(), next_look.patience())
             .await
             .map_err(|error| fault::of_order(&error))?;
         match seen.status {
@@ -483,6 +499,7 @@ mod tests {
             authorizations: Vec::new(),
             expires: expires.map(at),
             exempt: false,
+            look_at: None,
         }
     }
 

@@ -87,6 +87,10 @@ pub struct Order {
     /// The CA does not count it: a renewal at the time that it suggested.
     #[serde(default)]
     pub exempt: bool,
+    /// The CA wants no look at it, or at its authorizations, before. A daemon that does not know the field looks at
+    /// once, as it always did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub look_at: Option<Timestamp>,
 }
 
 /// Challenges that are met at once: all that are open, unless a name cannot hold
@@ -163,6 +167,22 @@ impl State {
             State::Issued { .. } => "issued",
             State::Stored { .. } => "stored",
         }
+    }
+
+    /// The same, where the CA wants no look at the order before `moment`.
+    #[must_use]
+    pub fn to_look_at(mut self, moment: Timestamp) -> Self {
+        match &mut self {
+            State::Due | State::Stored { .. } => {}
+            State::Ordered { order }
+            | State::Presented { order, .. }
+            | State::Visible { order, .. }
+            | State::Answered { order, .. }
+            | State::Ready { order }
+            | State::Finalizing { order, .. }
+            | State::Issued { order, .. } => order.look_at = Some(moment),
+        }
+        self
     }
 
     /// The order, once there is one.

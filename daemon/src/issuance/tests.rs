@@ -11,6 +11,7 @@ fn order() -> Order {
         authorizations: vec!["https://ca.test/authz/1".parse().unwrap()],
         expires: Some(Timestamp::from_second(1000).unwrap()),
         exempt: false,
+        look_at: None,
     }
 }
 
@@ -243,6 +244,23 @@ fn states_are_read_back_as_written() {
     for state in every_state() {
         let text = serde_json::to_string(&state).unwrap();
         assert_eq!(serde_json::from_str::<State>(&text).unwrap(), state);
+    }
+}
+
+#[test]
+fn the_moment_of_the_next_look_is_read_back_and_older_daemons_read_the_state_without_it() {
+    let moment = Timestamp::from_second(600).unwrap();
+    for state in every_state() {
+        let waits = state.clone().to_look_at(moment);
+        let text = serde_json::to_string(&waits).unwrap();
+        assert_eq!(serde_json::from_str::<State>(&text).unwrap(), waits);
+        assert_eq!(
+            waits.order().map(|order| order.look_at),
+            state.order().map(|_| Some(moment))
+        );
+        // no field is refused that is not known
+        let unknown = text.replace("look_at", "of_a_later_release");
+        assert_eq!(serde_json::from_str::<State>(&unknown).unwrap(), state);
     }
 }
 

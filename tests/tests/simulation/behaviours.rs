@@ -113,9 +113,7 @@ async fn run(seed: u64, behaviours: usize, worst: &mut Worst) {
         // killed about twice a day
         if dice.below(u64::from(turns / (2 * BAD_DAYS))) == 0 {
             life.kill().await;
-            manners
-                .iter()
-                .for_each(|manners| manners.lock().in_mind = InMind::default());
+            manners.iter().for_each(|manners| manners.lock().forget());
             life = stage.start().await;
         }
     }
@@ -188,28 +186,29 @@ fn most_within(moments: &[Timestamp], stretch: SignedDuration) -> usize {
 #[derive(Debug, Default)]
 struct Manners {
     early: Vec<String>,
-    /// Until then the CA wants to hear nothing of the order; a restart knows.
-    orders_wait: Option<Told>,
-    /// What a process that looks at its order has in mind, and the next one has not.
-    in_mind: InMind,
-}
-
-/// Until when to wait, and by which answer.
-type Told = (Timestamp, String);
-
-#[derive(Debug, Default)]
-struct InMind {
     /// Nothing at all is to be asked before.
     all_wait: Option<Told>,
     /// Nor anything of orders.
+    orders_wait: Option<Told>,
+    /// Nor anything of orders, by an answer to a look at one.
     looks_wait: Option<Told>,
     /// Nor these.
     order_waits: HashMap<String, Told>,
 }
 
+/// Until when to wait, and by which answer.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Told {
+    until: Timestamp,
+    by: String,
+    /// So short that a client that is started again need not know of it.
+    is_short: bool,
+}
+
 /// 503 closes a client for an hour at most, and a week is the longest wait that is believed.
 const LONGEST_CLOSURE: Duration = HOUR;
 const LONGEST_WAIT: Duration = Duration::from_secs(7 * 86_400);
+const SHORT_WAIT: Duration = Duration::from_secs(5);
 
 impl Manners {
     fn on(wire: &CaWire) -> Arc<Mutex<Self>> {
@@ -217,6 +216,14 @@ impl Manners {
         let sink = manners.clone();
         wire.watch(move |seen| sink.lock().hear(seen));
         manners
+    }
+
+    /// What a client that is started again cannot know.
+    fn forget(&mut self) {
+        let is_known = |told: &Told| !told.is_short;
+        self.all_wait = None;
+        self.looks_wait = self.looks_wait.take().filter(is_known);
+        self.order_waits.retain(|_, told| is_known(told));
     }
 
     fn hear(&mut self, seen: &Seen<'_>) {
@@ -231,14 +238,14 @@ impl Manners {
         ]
         .iter()
         .any(|path| seen.path.starts_with(path));
-        let in_mind = &mut self.in_mind;
         let waits = [
-            in_mind.all_wait.as_ref(),
+            self.all_wait.as_ref(),
             self.orders_wait.as_ref().filter(|_| is_about_orders),
-            in_mind.looks_wait.as_ref().filter(|_| is_about_orders),
-            in_mind.order_waits.get(seen.path),
+            self.looks_wait.as_ref().filter(|_| is_about_orders),
+            self.order_waits.get(seen.path),
         ];
-        if let Some((until, by)) = waits.into_iter().flatten().max().filter(|(until, _)| at < *until) {
+        if let Some(Told { until, by, .. }) = waits.into_iter().flatten().max().filter(|told| at < told.until)
+        {
             let asked = seen.path;
             self.early
                 .push(format!("{asked} at {at}, where {until} was told by {by}"));
@@ -246,20 +253,25 @@ impl Manners {
         let Some(wait) = retry_after(seen) else { return };
         let is_look = seen.path.starts_with("/order/") || seen.path.starts_with("/authz/");
         let told = |longest| {
-            let by = format!("{} for {} at {}", seen.status, seen.path, seen.at);
-            Some((seen.at + wait.min(longest), by))
+            Some(Told {
+                until: seen.at + wait.min(longest),
+                by: format!("{} for {} at {}", seen.status, seen.path, seen.at),
+                is_short: wait < SHORT_WAIT,
+            })
         };
         if seen.status == 503 {
-            in_mind.all_wait = in_mind.all_wait.take().max(told(LONGEST_CLOSURE));
+            self.all_wait = self.all_wait.take().max(told(LONGEST_CLOSURE));
         }
         let until = told(LONGEST_WAIT);
         match seen.status {
-            429 | 500.. if is_look => in_mind.looks_wait = in_mind.looks_wait.take().max(until),
+            429 | 500.. if is_look => self.looks_wait = self.looks_wait.take().max(until),
             429 | 500.. if is_about_orders => self.orders_wait = self.orders_wait.take().max(until),
-            200 if seen.path.starts_with("/order/") => {
-                in_mind
-                    .order_waits
-                    .extend(until.map(|until| (seen.path.to_owned(), until)));
+            200 => {
+                // RFC 8555 7.4: the answer to the CSR is the order
+                let order = seen.path.replacen("/finalize/", "/order/", 1);
+                if order.starts_with("/order/") {
+                    self.order_waits.extend(until.map(|until| (order, until)));
+                }
             }
             _ => {}
         }

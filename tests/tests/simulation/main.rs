@@ -18,6 +18,7 @@ mod ninety_days;
 mod nonces;
 mod outages;
 mod provider;
+mod retry_after;
 mod rollover;
 mod stage;
 mod still_store;

@@ -43,6 +43,7 @@ fn order() -> Order {
         authorizations: Vec::new(),
         expires: None,
         exempt: false,
+        look_at: None,
     }
 }
 

@@ -1,0 +1,89 @@
+//! What a CA asks for by Retry-After outlives the daemon that heard it.
+
+use std::{sync::Arc, time::Duration};
+
+use jiff::Timestamp;
+use lab::ca::{CaKnobs, Endpoint, Fault, FaultRule, Phase, RetryAfter, When};
+use parking_lot::Mutex;
+
+use super::{
+    stage::{Plot, Stage},
+    wire::CaWire,
+};
+
+const HOUR: Duration = Duration::from_secs(3600);
+/// What the CA asks for.
+const ASKED: u64 = 600;
+
+/// A look at an order, and whether it was told to wait.
+#[derive(Debug)]
+struct Look {
+    at: Timestamp,
+    waits: bool,
+}
+
+fn looks(wire: &CaWire) -> Arc<Mutex<Vec<Look>>> {
+    let looks: Arc<Mutex<Vec<Look>>> = Arc::default();
+    let sink = looks.clone();
+    wire.watch(move |seen| {
+        if seen.path.starts_with("/order/") || seen.path.starts_with("/finalize/") {
+            sink.lock().push(Look {
+                at: seen.sent_at,
+                waits: seen.headers.contains_key("retry-after"),
+            });
+        }
+    });
+    looks
+}
+
+/// A daemon that is killed every so often, and never looks before the CA wants it.
+async fn killed_every(pause: Duration, knobs: CaKnobs) {
+    let stage = Stage::new(Plot::plain(12, knobs, 1));
+    let looks = looks(&stage.peers[0].wire);
+    let mut kills = 0;
+    let life = loop {
+        let life = stage.start().await;
+        tokio::time::sleep(pause).await;
+        if life.row("n0").await.issued.is_some() {
+            break life;
+        }
+        life.kill().await;
+        kills += 1;
+        assert!(kills < 200, "{:?}", looks.lock());
+    };
+    life.kill().await;
+    let looks = looks.lock();
+    assert!(kills > 10, "it was killed while it waited: {kills}");
+    let waits = looks.iter().filter(|look| look.waits).count();
+    assert!(waits >= 2, "{looks:?}");
+    for pair in looks.windows(2).filter(|pair| pair[0].waits) {
+        let gap = pair[1].at.duration_since(pair[0].at);
+        assert!(gap.as_secs() >= ASKED as i64, "{pair:?} of {looks:?}");
+    }
+    assert_eq!(stage.peers[0].ca.counts().certificates, 1);
+    assert!(stage.live_chain("n0").is_some());
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_order_that_is_processing_is_not_looked_at_early_by_a_daemon_that_was_killed() {
+    let knobs = CaKnobs {
+        processing: Some(HOUR / 2),
+        order_retry_after: RetryAfter::Seconds(ASKED),
+        ..CaKnobs::default()
+    };
+    killed_every(Duration::from_secs(47), knobs).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_order_whose_look_was_refused_is_not_looked_at_early_by_a_daemon_that_was_killed() {
+    let knobs = CaKnobs {
+        faults: vec![FaultRule {
+            endpoint: Some(Endpoint::Order),
+            when: When::Next(3),
+            phase: Phase::Before,
+            fault: Fault::RateLimited(RetryAfter::Seconds(ASKED)),
+        }],
+        ..CaKnobs::default()
+    };
+    killed_every(Duration::from_secs(47), knobs).await;
+}
