@@ -18,6 +18,8 @@ const AFTER_NONSENSE: Duration = Duration::from_secs(6 * 3600);
 /// A poll may be on its way, or wait for its turn, when the successor is there.
 const ON_ITS_WAY: Duration = Duration::from_secs(5);
 
+const PEM_END: &str = "-----END CERTIFICATE-----\n";
+
 /// A certificate as it was downloaded.
 #[derive(Debug)]
 struct Certificate {
@@ -97,7 +99,9 @@ impl CertificatesSeen {
         } else if seen.path.starts_with("/cert/")
             && seen.status == 200
             && let Ok(text) = std::str::from_utf8(seen.body)
-            && let Ok(chain) = Chain::parse(text)
+            // the leaf is all that is asked about
+            && let Some(leaf) = text.split_inclusive(PEM_END).next()
+            && let Ok(chain) = Chain::parse(leaf)
         {
             self.download(&chain, seen.at);
         }

@@ -4,7 +4,8 @@
 //! tokio's time is paused: it jumps to the next timer when every task waits for one. It does not jump while a blocking
 //! task runs, which tokio itself sees to, nor while the database works, as [`still_store`] waits for that on the spot.
 //!
-//! `SIM_CERTIFICATES` and `SIM_CASES` make the larger tests as large as their figures are promised for.
+//! `SIM_CERTIFICATES` and `SIM_CASES` make the larger tests as large as their figures are promised for, which
+//! `./dev simulate` does.
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on says where")]
 
 mod behaviours;

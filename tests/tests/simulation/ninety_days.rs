@@ -1,11 +1,13 @@
 //! Ninety days of many certificates at a CA with renewal information.
 
-use std::time::Duration;
+use std::{collections::HashMap, time::Duration};
 
 use dns01d::clock::Clock as _;
+use jiff::{SignedDuration, Timestamp};
 use lab::ca::{CaKnobs, RetryAfter};
 
 use super::{
+    behaviours::most_within,
     certificates_seen::{CertificatesSeen, Window},
     number_from,
     stage::{Plot, Stage},
@@ -49,13 +51,24 @@ async fn rfc9773_every_order_of_ninety_days_comes_inside_its_window_and_no_poll_
     let whole = windows.iter().filter(|window| window.end <= stage.clock.now());
     let positions: Vec<f64> = whole.map(|window| window.position).collect();
     let p = kolmogorov_smirnov(&positions);
+    let mut asked: HashMap<_, Vec<Timestamp>> = HashMap::new();
+    for csr in stage.peers[0].ca.csrs_taken() {
+        asked.entry(csr.names).or_default().push(csr.at);
+    }
+    let in_a_day = asked
+        .values()
+        .map(|moments| most_within(moments, SignedDuration::from_hours(24)));
+    let in_a_day = in_a_day.max().unwrap_or(0);
     println!(
-        "{certificates} certificates, {} orders, {} polls; {outside} of {} renewals outside their windows, p = {p:.3}",
+        "{certificates} certificates, {} orders, {} polls; {outside} of {} renewals outside their windows, \
+         {} early polls, p = {p:.3}, at most {in_a_day} orders of a certificate in a day",
         seen.orders.len(),
         seen.polls,
         renewals.len(),
+        seen.early_polls.len(),
     );
     assert_eq!(outside, 0);
+    assert_eq!(in_a_day, 1);
     assert!(p > 0.01, "the moments are not spread evenly: p = {p}");
 }
 
