@@ -5,6 +5,7 @@ use std::{
 };
 
 use futures_util::future::{join_all, try_join, try_join_all};
+use jiff::Timestamp;
 use parking_lot::Mutex;
 use tokio::time::Instant;
 
@@ -110,9 +111,13 @@ impl Publisher {
     }
 
     /// Where a challenge's record goes; `None` when a standing one is there already.
-    pub(super) async fn place(&self, challenge: &Challenge) -> Result<Option<NewRecord>, ChallengeError> {
+    pub(super) async fn place(
+        &self,
+        challenge: &Challenge,
+        now: Timestamp,
+    ) -> Result<Option<NewRecord>, ChallengeError> {
         let standing = challenge.method == ChallengeMethod::DnsPersist01;
-        if standing && self.stands(challenge).await? {
+        if standing && self.stands(challenge, now).await? {
             return Ok(None);
         }
         let (location, instance) = match self.whereabouts(&challenge.identifier, &challenge.prefix).await {

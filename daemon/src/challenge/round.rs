@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use futures_util::future::try_join_all;
+use jiff::Timestamp;
 
 use super::{ChallengeError, Publisher, publisher::CALL_TIMEOUT};
 use crate::{
@@ -20,8 +21,12 @@ impl Publisher {
     ///
     /// # Errors
     /// When a zone cannot be found, no provider serves it, or the provider cannot be asked for its limits.
-    pub async fn plan(&self, challenges: Vec<Challenge>) -> Result<(Round, Vec<NewRecord>), ChallengeError> {
-        let places = try_join_all(challenges.iter().map(|challenge| self.place(challenge))).await?;
+    pub async fn plan(
+        &self,
+        challenges: Vec<Challenge>,
+        now: Timestamp,
+    ) -> Result<(Round, Vec<NewRecord>), ChallengeError> {
+        let places = try_join_all(challenges.iter().map(|challenge| self.place(challenge, now))).await?;
         let records: Vec<&NewRecord> = places.iter().flatten().collect();
         let limits = self.limits(&records).await?;
         Ok(round(challenges.into_iter().zip(places).collect(), &limits))

@@ -1,6 +1,6 @@
 //! Standing records (dns-persist-01): looked for before anything is published, and watched afterwards.
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use super::{ChallengeError, Publisher, publisher::challenge_name};
 use crate::{
@@ -9,6 +9,9 @@ use crate::{
     issuance::Challenge,
     types::DnsName,
 };
+
+/// A CA looks this much later at most: an order that waits in a queue, and clocks that differ.
+const MARGIN: SignedDuration = SignedDuration::from_hours(1);
 
 /// What all authoritative servers show of a standing record.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -23,13 +26,16 @@ pub enum Stands {
 }
 
 impl Publisher {
-    /// Whether every authoritative server shows a record that is good for the challenge.
-    pub(super) async fn stands(&self, challenge: &Challenge) -> Result<bool, ChallengeError> {
+    /// Whether every authoritative server shows a record that is good for the challenge, and still is when a CA looks.
+    pub(super) async fn stands(&self, challenge: &Challenge, now: Timestamp) -> Result<bool, ChallengeError> {
         let Ok(wanted) = challenge.value.parse::<PersistRecord>() else {
             return Ok(false);
         };
         let stands = self.standing(&challenge.identifier, &wanted).await?;
-        Ok(matches!(stands, Stands::Good { .. }))
+        Ok(match stands {
+            Stands::Good { until } => until.is_none_or(|until| until.duration_since(now) > MARGIN),
+            Stands::Wrong(_) => false,
+        })
     }
 
     /// What the authoritative servers show of the standing record of a name, for the account that `wanted` names. A

@@ -132,7 +132,7 @@ impl Performer<'_> {
         let (round, plan) = self
             .world
             .publisher
-            .plan(challenges)
+            .plan(challenges, self.clock.now())
             .await
             .map_err(|error| fault::of_dns(&error))?;
         let text = match plan.as_slice() {

@@ -106,3 +106,21 @@ async fn without_a_provider_the_exact_record_is_printed_for_a_person() {
     assert!(renewed.status.success(), "{renewed:?}");
     assert_eq!(stage.txt().len(), 1, "what a person wrote stays");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_standing_record_that_has_ended_is_none() {
+    let stage = stage().await;
+    let home = stage.home();
+    let daemon = home.start().await.unwrap();
+    daemon.until_deployed("internal").await;
+    let standing = stage.txt();
+    // somebody wrote another one in its place, long ago
+    let owner = format!("_validation-persist.{ZONE}");
+    let ended = format!("{}; persistUntil=1700000000", standing[0]);
+    stage.dns.set_txt(&owner, &ended, true).unwrap();
+    stage.dns.set_txt(&owner, &standing[0], false).unwrap();
+    let renewed = home.command(&["renew", "internal", "--wait"]);
+    assert!(renewed.status.success(), "{renewed:?}");
+    assert!(stage.txt().contains(&standing[0]), "{:?}", stage.txt());
+    assert_eq!(stage.ca.counts().certificates, 2);
+}
