@@ -35,6 +35,8 @@ impl Site {
         let mut stage = Stage::new().await;
         let second = stage.dns.secondary().await.unwrap();
         stage.setup.authorities.push(second.addr());
+        // CAs climb to the top in search of CAA records
+        stage.dns.put_zone(Zone::new("test").unwrap());
         change(&mut stage);
         let home = stage.home();
         // as the unit does: root alone does not know whose it will be
@@ -42,6 +44,11 @@ impl Site {
         fs::set_permissions(home.state(), std::os::unix::fs::PermissionsExt::from_mode(0o700)).unwrap();
         let site = Site { stage, second, home };
         site.edit("\ndns:\n", "\ndns:\n  propagation-timeout: 4s\n");
+        let top = format!(
+            "\n  zones:\n    test: {{ authorities: [\"{}\"] }}\n",
+            site.stage.dns.addr()
+        );
+        site.edit("\n  zones:\n", &top);
         site
     }
 

@@ -23,7 +23,10 @@ use futures_util::{
     future::{join, join_all, join3},
     stream,
 };
-use tokio::{sync::mpsc, time::Instant};
+use tokio::{
+    sync::{mpsc, oneshot},
+    time::Instant,
+};
 use tokio_util::sync::CancellationToken;
 use tracing::warn;
 
@@ -105,7 +108,15 @@ impl Look {
         findings.extend(runs.iter().flat_map(|(.., findings)| findings.iter().cloned()));
 
         let (of_names, mut told) = self.names(scope, &places, &running);
-        let (of_certificates, more) = self.certificates(scope, &places);
+        // the size of an answer is looked at when no canary stands there
+        let (landed, no_canary) = oneshot::channel();
+        let of_names = async {
+            let found = of_names.await;
+            // whoever waited for it may have ended
+            let _ = landed.send(());
+            found
+        };
+        let (of_certificates, more) = self.certificates(scope, &places, no_canary);
         told.extend(more);
         let (of_names, of_certificates, ()) = join3(of_names, of_certificates, tell(told, sink)).await;
         findings.extend(of_names);
@@ -218,6 +229,7 @@ impl Look {
         &self,
         scope: &Scope,
         places: &BTreeMap<DnsName, Place>,
+        no_canary: oneshot::Receiver<()>,
     ) -> (impl Future<Output = Vec<Finding>>, Told) {
         let mut told = Told::new();
         let certificates: Vec<_> = scope
@@ -265,6 +277,8 @@ impl Look {
                 directories.insert(ca, directory);
                 findings.extend(found);
             }
+            // an error is an end too
+            let _ = no_canary.await;
             for (certificate, identifiers, locations, mut notes) in own {
                 certificate::look(certificate, &directories, &mut notes).await;
                 let world = &self.world;

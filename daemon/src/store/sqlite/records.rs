@@ -107,7 +107,9 @@ pub(super) fn plan(
         let needed = plan.contains(&row.record);
         connection
             // what is planned was not there at a look, whoever took it away: it is written again
-            .prepare_cached("UPDATE record SET standing = ?2, published = published AND NOT ?3 WHERE id = ?1")?
+            .prepare_cached(
+                "UPDATE record SET standing = ?2, published = published AND NOT ?3 WHERE id = ?1",
+            )?
             .execute(params![row.id, if needed { 1 } else { 2 }, needed])?;
     }
     let (wanted, leaving): (Vec<Record>, Vec<Record>) = of_certificate(connection, name)?
