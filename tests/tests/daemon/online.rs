@@ -127,8 +127,8 @@ impl Site {
         command
     }
 
-    fn start(&self) -> impl Future<Output = Daemon<'_>> {
-        async { self.home.start().await.unwrap() }
+    async fn start(&self) -> Daemon<'_> {
+        self.home.start().await.unwrap()
     }
 
     /// A daemon that has issued, so that only canaries are published from then on.
