@@ -12,6 +12,9 @@ const RESOLVING: usize = 16;
 /// a descriptor of the host's only by unsafe code.
 const LOOK: Duration = Duration::from_millis(50);
 
+/// For the threads of a runtime that is dropped: they have nothing to do but to end.
+const LEAVING: Duration = Duration::from_millis(500);
+
 /// Why a future did not come to its end.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Stopped {
@@ -90,9 +93,10 @@ impl Runtime {
 
 impl Drop for Runtime {
     fn drop(&mut self) {
-        // a name that still resolves must not hold up `close`
+        // its thread ends with it: whoever opens the next instance finds none of this one's at work. A name that still
+        // resolves must not hold up `close`
         if let Some(runtime) = self.inner.take() {
-            runtime.shutdown_background();
+            runtime.shutdown_timeout(LEAVING);
         }
     }
 }
