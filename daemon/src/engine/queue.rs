@@ -66,8 +66,6 @@ pub struct Engine {
     pub(super) admitting: tokio::sync::Mutex<()>,
     /// What the clock said at the last look.
     pub(super) looked_at: Mutex<Timestamp>,
-    /// Where in each stretch of time this daemon asks CAs about renewals: not when every other one does.
-    pub(super) asks_together_at: u64,
 }
 
 type JobKey = (JobKind, String);
@@ -105,7 +103,6 @@ impl Engine {
         Engine {
             store,
             clock,
-            asks_together_at: random.u64(),
             random,
             options: RwLock::new(options),
             world: RwLock::new(Arc::new(world)),

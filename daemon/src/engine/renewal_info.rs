@@ -20,11 +20,6 @@ use crate::{
 pub(super) const BATCH: usize = 256;
 /// Certificates whose rows are read in one go: few enough that no row is old when its turn comes.
 const READ_TOGETHER: usize = 32;
-/// Looks that become due within this time are one batch: one look at the queue and one transaction for all of them.
-/// No window is so narrow that this matters.
-const TOGETHER: SignedDuration = SignedDuration::from_mins(10);
-/// A shorter wait than this is kept to the second.
-const KEPT_TO_THE_SECOND: SignedDuration = SignedDuration::from_hours(1);
 /// Requests at once. Boulder takes a thousand of these a second.
 const AT_ONCE: usize = 8;
 /// Until a CA that offers no renewal information is looked at again: as often as its directory is read.
@@ -109,7 +104,6 @@ async fn ask(
     if next.suggested.is_none() {
         next.checked_at = info.checked_at;
     }
-    next.next_check = together(next.next_check, now, engine.asks_together_at);
     let moved = moved_earlier(&row, issued, &info, &next);
     let note = moved.map(|suggested| news(&name, suggested, now));
     Ok(Some(RenewalInfoHeard {
@@ -118,20 +112,6 @@ async fn ask(
         info: next,
         note,
     }))
-}
-
-/// The next moment, at `next` or soon after, at which the daemon looks at whatever is due by then. It lies anywhere
-/// between those of other daemons.
-fn together(next: Timestamp, now: Timestamp, place: u64) -> Timestamp {
-    if next.duration_since(now) < KEPT_TO_THE_SECOND {
-        return next;
-    }
-    let stretch = TOGETHER.as_secs();
-    let place = i64::try_from(place % stretch.unsigned_abs()).unwrap_or_default();
-    let past = (next.as_second() - place).rem_euclid(stretch);
-    // the whole second before `next` lies in the past of it
-    let second = next.as_second() - past + stretch;
-    Timestamp::from_second(second).unwrap_or(next)
 }
 
 fn window(answer: acme::RenewalInfo) -> Heard {
@@ -222,40 +202,4 @@ pub(super) async fn batch(
         "CAs were asked when certificates should be renewed"
     );
     done
-}
-
-#[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-
-    use super::*;
-
-    proptest! {
-        #[test]
-        fn looks_are_made_together_and_none_is_early_or_late_by_much(
-            now in 0_i64..4_000_000_000,
-            waits in prop::collection::vec(3600_i64..86_400, 2),
-            millis in 0_i64..1000,
-            place in any::<u64>(),
-        ) {
-            let now = Timestamp::from_millisecond(now * 1000 + millis).unwrap();
-            let looks: Vec<_> = waits
-                .iter()
-                .map(|wait| now + SignedDuration::from_secs(*wait))
-                .map(|next| (next, together(next, now, place)))
-                .collect();
-            for (next, look) in &looks {
-                prop_assert!(look >= next && look.duration_since(*next) <= TOGETHER);
-            }
-            let apart = looks[0].1.duration_since(looks[1].1);
-            prop_assert_eq!(apart.as_secs() % TOGETHER.as_secs(), 0);
-        }
-    }
-
-    #[test]
-    fn a_short_wait_is_kept_to_the_second() {
-        let now = Timestamp::from_second(1_000_000_007).unwrap();
-        let next = now + SignedDuration::from_secs(90);
-        assert_eq!(together(next, now, 3), next);
-    }
 }
