@@ -25,19 +25,19 @@ use crate::{
 impl Performer<'_> {
     pub(super) async fn make_key(&self) -> Result<Performed, Failure> {
         let identifiers = self.certificate.identifiers.clone();
-        let (key, csr) = match self.certificate.key.clone() {
+        let made = match self.certificate.key.clone() {
             KeySource::Generate(kind) => {
                 let made = blocking(move || generated(kind, &identifiers)).await;
-                made.map(|(key, csr)| (Some(key), csr)).map_err(fault::operator)?
+                made.map(|(key, csr)| (Some(key), csr))
             }
-            // a key that was made just now cannot be one that somebody else has
             KeySource::Request(path) => {
                 let csr = blocking(move || requested(&path, &identifiers)).await;
-                let csr = csr.map_err(fault::operator)?;
-                self.refuse_blocked(&csr).await?;
-                (None, csr)
+                csr.map(|csr| (None, csr))
             }
         };
+        let (key, csr) = made.map_err(fault::operator)?;
+        // also of a key that was made just now: a machine that is a copy of another may make the same ones
+        self.refuse_blocked(&csr).await?;
         Ok(Performed {
             key,
             ..Event::KeyMade { csr }.into()
