@@ -19,6 +19,8 @@ const SLOWEST_LOOK: Duration = Duration::from_secs(5);
 /// Something that has taken long takes long: looks are never further apart than 5 seconds, or than this part of the
 /// wait so far. An hour without Retry-After costs a hundred looks, and not seven hundred.
 const PART_OF_THE_WAIT: u32 = 16;
+/// And never further apart than this: a certificate that is near its end waits for what is found done.
+const RAREST_LOOK: Duration = Duration::from_secs(60);
 /// A Retry-After that is a wait, and not just permission to come back at once.
 const LONG_RETRY_AFTER: Duration = Duration::from_millis(250);
 
@@ -80,7 +82,7 @@ impl Pace {
     pub(super) fn wait(&mut self, retry_after: Option<Duration>) -> Duration {
         let own = self.first.take().unwrap_or_else(|| {
             let wait = self.next;
-            let slowest = SLOWEST_LOOK.max((self.waited + wait) / PART_OF_THE_WAIT);
+            let slowest = ((self.waited + wait) / PART_OF_THE_WAIT).clamp(SLOWEST_LOOK, RAREST_LOOK);
             self.next = (wait * 2).min(slowest);
             wait
         });
@@ -135,6 +137,9 @@ mod tests {
             looks += 1;
         }
         assert!((50..120).contains(&looks), "{looks} looks");
+        for _ in 0..1000 {
+            assert!(pace.wait(None) <= RAREST_LOOK);
+        }
     }
 
     #[test]
