@@ -23,7 +23,7 @@ use super::{
     AppError, DATABASE, PluginStarter, WiringError,
     preparation::{self, PreparationError},
     process,
-    state_lock::StateLock,
+    state_lock::{LockError, StateLock},
     watching::{Watched, Watching},
     wiring::Wiring,
 };
@@ -31,7 +31,7 @@ use crate::{
     clock::{Clock, SystemClock},
     config::Config,
     control::protocol::{Outcome, Step},
-    engine::{Certificate, Engine, World},
+    engine::{self, Certificate, Engine, World},
     outputs,
     pki::ChainPreference,
     random::SystemRandom,
@@ -146,7 +146,8 @@ pub async fn trial(
     let database = main.join(DATABASE);
     let (_no_daemon, kept) = match StateLock::take(main, HOLDER) {
         Ok(lock) => (Some(lock), Sqlite::open(&database)?),
-        Err(_) => (None, Sqlite::beside(&database)?),
+        Err(LockError::Held { .. }) => (None, Sqlite::beside(&database)?),
+        Err(error) => return Err(AppError::from(error).into()),
     };
     let kept: Arc<dyn Store> = Arc::new(kept);
 
@@ -241,6 +242,11 @@ fn rehearsed(config: &Config, names: &[CertificateName], directory: &Path) -> Re
             .cloned()
             .collect(),
         certificates,
+        // its own records are enough
+        engine: engine::Options {
+            canary: None,
+            ..config.engine.clone()
+        },
         ..config.clone()
     })
 }
