@@ -1,6 +1,6 @@
 //! What the CAs of a certificate will find in the DNS.
 
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{collections::BTreeMap, sync::Arc};
 
 use super::finding::Notes;
 use crate::{
@@ -8,7 +8,7 @@ use crate::{
     control::protocol::{self, Verdict},
     dns::{Location, caa::Issuer},
     engine::{Certificate, World},
-    preflight::{Finding, Inquiry, Subject, Verdict as Meaning},
+    preflight::{Finding, Inquiry, Subject},
     types::{CaName, ChallengeMethod, Identifier},
 };
 
@@ -54,7 +54,7 @@ pub(super) async fn look(
     let forbids = |groups: &[Group]| {
         groups
             .iter()
-            .any(|group| group.finding.verdict == Meaning::Blocks)
+            .any(|group| group.finding.verdict == Verdict::Blocks)
     };
     let another = asked.iter().any(|(_, groups)| !forbids(groups));
     for (at, (ca, groups)) in asked.iter().enumerate() {
@@ -98,20 +98,13 @@ fn told(group: &Group, ca: Option<&CaName>, another: bool, notes: &Notes) -> pro
         None => format!("{names}: {}", finding.seen),
     };
     let verdict = match finding.verdict {
-        Meaning::Fine => Verdict::Fine,
-        Meaning::Unknown => Verdict::Unknown,
-        Meaning::Warning => Verdict::Warning,
         // the next one of its CAs is asked
-        Meaning::Blocks if ca.is_some() && another => Verdict::Warning,
-        Meaning::Blocks => Verdict::Blocks,
+        Verdict::Blocks if ca.is_some() && another => Verdict::Warning,
+        verdict => verdict,
     };
     protocol::Finding {
         verdict,
         remedy: finding.remedy.clone(),
-        ..notes.step(
-            &finding.subject.as_str().to_lowercase(),
-            seen,
-            finding.took.max(Duration::ZERO),
-        )
+        ..notes.step(&finding.subject.as_str().to_lowercase(), seen, finding.took)
     }
 }

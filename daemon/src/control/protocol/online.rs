@@ -4,6 +4,7 @@ use std::{fmt, time::Duration};
 
 use serde::{Deserialize, Serialize};
 
+pub use crate::preflight::Verdict;
 use crate::types::{CaName, CertificateName, DnsName, InstanceName};
 
 /// Body of `POST /v1/online`.
@@ -76,20 +77,6 @@ impl fmt::Display for Part {
             Part::Certificate(name) => write!(f, "certificate {name}"),
         }
     }
-}
-
-/// What a finding means for a certificate.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Verdict {
-    /// All is well.
-    Fine,
-    /// It could not be told.
-    Unknown,
-    /// A person should look, and a certificate is issued still.
-    Warning,
-    /// No certificate is issued as it stands.
-    Blocks,
 }
 
 /// What all findings come to.
