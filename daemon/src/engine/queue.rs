@@ -7,6 +7,7 @@ use std::{
     time::Duration,
 };
 
+use futures_util::{FutureExt as _, future::BoxFuture};
 use jiff::Timestamp;
 use parking_lot::{Mutex, RwLock};
 use tokio::{
@@ -376,20 +377,17 @@ impl Engine {
         }
         let (engine, world, stop) = (self.clone(), world.clone(), halt.clone());
         let span = debug_span!("job", kind = key.0.as_str(), subject = key.1);
+        let certificate = || {
+            let name = key.1.parse::<CertificateName>().ok()?;
+            world.certificates.get(&name).cloned()
+        };
         let mut ordering = Vec::new();
-        let task = match key.0 {
+        let job = match key.0 {
             JobKind::CleanUp => {
                 let Ok(instance) = key.1.parse::<InstanceName>() else {
                     return false;
                 };
-                work.tasks.spawn(
-                    async move {
-                        clean_up::run(&engine, &world, &instance)
-                            .await
-                            .map_err(|error| error.to_string())
-                    }
-                    .instrument(span),
-                )
+                told(async move { clean_up::run(&engine, &world, &instance).await })
             }
             // started in batches
             JobKind::RenewalInfo => return false,
@@ -397,99 +395,51 @@ impl Engine {
                 let Ok(id) = key.1.parse() else {
                     return false;
                 };
-                work.tasks.spawn(
-                    async move {
-                        revoke::run(&engine, &world, id)
-                            .await
-                            .map_err(|error| error.to_string())
-                    }
-                    .instrument(span),
-                )
+                told(async move { revoke::run(&engine, &world, id).await })
             }
             JobKind::Rollover => {
-                let authority = key
-                    .1
-                    .parse()
-                    .ok()
-                    .and_then(|ca| world.authorities.get::<CaName>(&ca));
-                let Some(authority) = authority.cloned() else {
+                let ca = key.1.parse::<CaName>().ok();
+                let Some(authority) = ca.and_then(|ca| world.authorities.get(&ca).cloned()) else {
                     return false;
                 };
-                work.tasks.spawn(
-                    async move {
-                        account::roll_over(&engine, &authority)
-                            .await
-                            .map_err(|error| error.to_string())
-                    }
-                    .instrument(span),
-                )
+                told(async move { account::roll_over(&engine, &authority).await })
             }
             JobKind::Canary => {
                 // nothing is lost when one is not sent: it ends as soon as the daemon does
                 let stop = work.stop.clone();
-                work.tasks.spawn(
-                    async move {
-                        canary::run(&engine, &world, &stop)
-                            .await
-                            .map_err(|error| error.to_string())
-                    }
-                    .instrument(span),
-                )
+                told(async move { canary::run(&engine, &world, &stop).await })
             }
             JobKind::Standing => {
-                let certificate = key
-                    .1
-                    .parse()
-                    .ok()
-                    .and_then(|name: CertificateName| world.certificates.get(&name).cloned());
-                let Some(certificate) = certificate else {
+                let Some(certificate) = certificate() else {
                     return false;
                 };
-                work.tasks.spawn(
-                    async move {
-                        persist::watch(&engine, &world, &certificate)
-                            .await
-                            .map_err(|error| error.to_string())
-                    }
-                    .instrument(span),
-                )
+                told(async move { persist::watch(&engine, &world, &certificate).await })
             }
-            JobKind::Deploy | JobKind::Issue => {
-                let certificate = key
-                    .1
-                    .parse()
-                    .ok()
-                    .and_then(|name: CertificateName| world.certificates.get(&name).cloned());
-                let Some(certificate) = certificate else {
+            JobKind::Deploy => {
+                let Some(certificate) = certificate() else {
                     return false;
                 };
-                let issuing = key.0 == JobKind::Issue;
-                if issuing {
-                    // whichever of its CAs it will ask
-                    let sets: Vec<NameSet> = certificate
-                        .cas
-                        .iter()
-                        .map(|ca| (ca.clone(), certificate.identifiers.clone()))
-                        .collect();
-                    if sets.iter().any(|set| work.ordering.contains(set)) {
-                        return false;
-                    }
-                    work.ordering.extend(sets.iter().cloned());
-                    ordering = sets;
+                told(async move { deploy::run(&engine, &certificate, &stop).await })
+            }
+            JobKind::Issue => {
+                let Some(certificate) = certificate() else {
+                    return false;
+                };
+                // whichever of its CAs it will ask
+                let sets: Vec<NameSet> = certificate
+                    .cas
+                    .iter()
+                    .map(|ca| (ca.clone(), certificate.identifiers.clone()))
+                    .collect();
+                if sets.iter().any(|set| work.ordering.contains(set)) {
+                    return false;
                 }
-                work.tasks.spawn(
-                    async move {
-                        let result = if issuing {
-                            issue::run(&engine, &world, &certificate, &stop).await
-                        } else {
-                            deploy::run(&engine, &certificate, &stop).await
-                        };
-                        result.map_err(|error| error.to_string())
-                    }
-                    .instrument(span),
-                )
+                work.ordering.extend(sets.iter().cloned());
+                ordering = sets;
+                told(async move { issue::run(&engine, &world, &certificate, &stop).await })
             }
         };
+        let task = work.tasks.spawn(job.instrument(span));
         work.running.insert(key.clone());
         let keys = vec![key];
         work.tickets.insert(task.id(), Ticket { keys, ordering });
@@ -565,6 +515,13 @@ impl Work {
             }
         }
     }
+}
+
+/// Work of any kind, its failure in words.
+fn told<E: ToString>(
+    job: impl Future<Output = Result<(), E>> + Send + 'static,
+) -> BoxFuture<'static, Result<(), String>> {
+    async move { job.await.map_err(|error| error.to_string()) }.boxed()
 }
 
 /// Time from `now` to `due`; none when it is past.
