@@ -1,4 +1,5 @@
 use std::{
+    future::pending,
     io::{self, Write as _, stderr, stdout},
     path::PathBuf,
     process::ExitCode,
@@ -9,6 +10,7 @@ use tokio::{
     runtime::Runtime,
     signal::unix::{SignalKind, signal},
 };
+use tokio_util::sync::CancellationToken;
 
 use super::{
     Arguments, Color, Command, View, account, online, provider, questions, revoke, status, steps::Steps,
@@ -17,7 +19,7 @@ use super::{
 use crate::{
     app::{self, PluginStarter},
     clock::{Clock as _, SystemClock},
-    config::{self, report, summary},
+    config::{self, Config, report, summary},
     control::{
         Client, ClientError,
         protocol::{Outcome, Step},
@@ -135,13 +137,9 @@ fn runtime(command: &Command) -> io::Result<Runtime> {
 }
 
 fn daemon(runtime: &Runtime, path: PathBuf) -> ExitCode {
-    let starter = PluginStarter::default();
-    let config = match runtime.block_on(app::load(path.clone(), starter.clone())) {
-        Ok(config) => config,
-        Err(faults) => {
-            eprint!("{}", report::text(&faults));
-            return ExitCode::from(EX_CONFIG);
-        }
+    let (config, starter) = match runtime.block_on(configured(path.clone())) {
+        Ok(configured) => configured,
+        Err(code) => return code,
     };
     if let Err(error) = telemetry::init(config.log) {
         eprintln!("dns01d: {error}");
@@ -299,6 +297,18 @@ async fn reload(client: &Client) -> ExitCode {
     }
 }
 
+/// The configuration, and what has described its plugins; its faults are shown.
+pub(super) async fn configured(path: PathBuf) -> Result<(Config, PluginStarter), ExitCode> {
+    let starter = PluginStarter::default();
+    match app::load(path, starter.clone()).await {
+        Ok(config) => Ok((config, starter)),
+        Err(faults) => {
+            eprint!("{}", report::text(&faults));
+            Err(ExitCode::from(EX_CONFIG))
+        }
+    }
+}
+
 /// Ctrl-C, or the end that a service manager or a CI job asks for.
 pub(super) fn interruption() -> io::Result<impl Future<Output = ()>> {
     let mut interrupt = signal(SignalKind::interrupt())?;
@@ -308,6 +318,17 @@ pub(super) fn interruption() -> io::Result<impl Future<Output = ()>> {
             _ = interrupt.recv() => {}
             _ = terminate.recv() => {}
         }
+    })
+}
+
+/// Calls work back when somebody interrupts it; never ends, since the work does.
+pub(super) fn call_back_when_interrupted(stop: CancellationToken) -> io::Result<impl Future<Output = ()>> {
+    let interrupted = interruption()?;
+    Ok(async move {
+        interrupted.await;
+        eprintln!("dns01d: interrupted; what was published is being removed");
+        stop.cancel();
+        pending::<()>().await;
     })
 }
 

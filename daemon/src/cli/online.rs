@@ -11,13 +11,12 @@ use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    commands::{EX_CONFIG, client, failed, interruption, print},
+    commands::{call_back_when_interrupted, client, configured, failed, print},
     view::{Color, View, clean, wrap},
 };
 use crate::{
-    app::{self, PluginStarter, PreparationError},
+    app::{self, PreparationError},
     clock::{Clock as _, SystemClock},
-    config::report,
     control::{
         AskError, ClientError,
         protocol::{FaultCode, Finding, OnlineLine, OnlineReport, OnlineWish, Part, Prospect, Verdict},
@@ -61,24 +60,14 @@ pub(super) async fn check(
 
 /// In this process: no daemon runs.
 async fn alone(path: PathBuf, wish: OnlineWish, shown: &mut Shown) -> ExitCode {
-    let starter = PluginStarter::default();
-    let config = match app::load(path, starter.clone()).await {
-        Ok(config) => config,
-        Err(faults) => {
-            eprint!("{}", report::text(&faults));
-            return ExitCode::from(EX_CONFIG);
-        }
-    };
-    let interrupted = match interruption() {
-        Ok(interrupted) => interrupted,
-        Err(error) => return failed(&error),
+    let (config, starter) = match configured(path).await {
+        Ok(configured) => configured,
+        Err(code) => return code,
     };
     let stop = CancellationToken::new();
-    let call_back = async {
-        interrupted.await;
-        eprintln!("dns01d: interrupted; what was published is being removed");
-        stop.cancel();
-        std::future::pending::<()>().await;
+    let call_back = match call_back_when_interrupted(stop.clone()) {
+        Ok(call_back) => call_back,
+        Err(error) => return failed(&error),
     };
     let (sink, lines) = mpsc::channel(LINES);
     let lines = futures_util::stream::unfold(lines, |mut lines| async move {

@@ -6,14 +6,13 @@ use tokio_util::sync::CancellationToken;
 
 use super::{
     Color, View,
-    commands::{EX_CONFIG, failed, interruption, print},
+    commands::{call_back_when_interrupted, configured, failed, print},
     steps::Steps,
     view::{clean, wrap},
 };
 use crate::{
-    app::{self, PluginStarter, TrialError, Tried},
+    app::{self, TrialError, Tried},
     clock::{Clock as _, SystemClock},
-    config::report,
     control::protocol::Step,
     types::CertificateName,
 };
@@ -32,24 +31,14 @@ pub(super) async fn check(path: PathBuf, names: &[String], json: bool) -> ExitCo
             }
         }
     }
-    let starter = PluginStarter::default();
-    let config = match app::load(path, starter.clone()).await {
-        Ok(config) => config,
-        Err(faults) => {
-            eprint!("{}", report::text(&faults));
-            return ExitCode::from(EX_CONFIG);
-        }
-    };
-    let interrupted = match interruption() {
-        Ok(interrupted) => interrupted,
-        Err(error) => return failed(&error),
+    let (config, starter) = match configured(path).await {
+        Ok(configured) => configured,
+        Err(code) => return code,
     };
     let stop = CancellationToken::new();
-    let give_up = async {
-        interrupted.await;
-        eprintln!("dns01d: interrupted; what was published is being removed");
-        stop.cancel();
-        std::future::pending::<()>().await;
+    let call_back = match call_back_when_interrupted(stop.clone()) {
+        Ok(call_back) => call_back,
+        Err(error) => return failed(&error),
     };
     let mut steps = Steps::new(View::of(&stdout(), SystemClock.now()));
     // one certificate needs no name before each of its steps
@@ -59,7 +48,7 @@ pub(super) async fn check(path: PathBuf, names: &[String], json: bool) -> ExitCo
     });
     let tried = tokio::select! {
         tried = trial => tried,
-        () = give_up => return ExitCode::FAILURE,
+        () = call_back => return ExitCode::FAILURE,
     };
     match tried {
         Ok(tried) => end(&tried, json),

@@ -6,15 +6,14 @@ use clap::Args;
 
 use super::Context;
 use crate::{
-    app::{self, PluginStarter},
+    app,
     challenge::Task,
     cli::{
         Color, View,
-        commands::{EX_CONFIG, client, failed, print},
+        commands::{client, configured, failed, print},
         view::{clean, wrap},
     },
     clock::{Clock as _, SystemClock},
-    config::report,
     control::{
         ClientError,
         protocol::{NamePrepared, Prepared},
@@ -119,14 +118,7 @@ async fn prepare(
         Err(ClientError::Missing(_) | ClientError::Dead(_)) => {}
         Err(error) => return Err(failed(&error)),
     }
-    let starter = PluginStarter::default();
-    let config = match app::load(context.config.clone(), starter.clone()).await {
-        Ok(config) => config,
-        Err(faults) => {
-            eprint!("{}", report::text(&faults));
-            return Err(ExitCode::from(EX_CONFIG));
-        }
-    };
+    let (config, starter) = configured(context.config.clone()).await?;
     let prepared = app::prepare(&config, starter, task, instance, &names).await;
     prepared.map_err(|error| failed(&error))
 }
