@@ -70,7 +70,7 @@ impl Home {
             "state-directory: {state}\n\
              control: {{ socket: {socket} }}\n\
              plugins: {{ directories: [{plugins}], host: {host} }}\n\
-             dns:\n  zones:\n    {ZONE}: {{ authorities: [\"{server}\"] }}\n\
+             dns:\n  resolvers: [\"{server}\"]\n  zones:\n    {ZONE}: {{ authorities: [\"{server}\"] }}\n\
              cas:\n  pebble:\n    directory: {directory}\n    agree-terms: true\n    ca-file: {ca}\n\
              providers:\n  bind:\n    library: {library}\n    options:\n      server: \"{server}\"\n      \
              tsig-key: {key}\n      tsig-algorithm: {algorithm}\n      tsig-secret: {{ file: {secret} }}\n\
