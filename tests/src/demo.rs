@@ -16,6 +16,8 @@ use lab::{
 use self::{handshakes::Handshakes, scene::Scene};
 use crate::Failure;
 
+/// The zone above all names of the lab.
+const TOP: &str = "test";
 const ZONE: &str = "internal.example.test";
 const HOST: &str = "host.internal.example.test";
 /// Renewed at half of it.
@@ -63,7 +65,8 @@ async fn play() -> Result<Stage, Failure> {
     let key = TsigKey::generate("demo-key")?;
     let dns = DnsOptions {
         keys: vec![key.clone()],
-        ..DnsOptions::new(vec![Zone::new(ZONE)?])
+        // CAs climb to the top in search of CAA records
+        ..DnsOptions::new(vec![Zone::new(ZONE)?, Zone::new(TOP)?])
     };
     let dns = DnsServer::start(dns).await?;
     let knobs = CaKnobs {
