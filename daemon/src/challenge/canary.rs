@@ -13,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{debug, info};
 
 use super::{
-    ChallengeError, Patience, Publisher,
+    ChallengeError, Deadline, Patience, Publisher,
     publisher::{CALL_TIMEOUT, challenge_name, empty_record, takes},
 };
 use crate::{
@@ -212,15 +212,13 @@ impl Publisher {
         );
         published?;
         let began = Instant::now();
-        let patience = match flight.propagation {
-            Some(configured) => configured,
-            None => dns::DEFAULT_PROPAGATION_TIMEOUT.max(self.typical_worst_case(records).await),
-        };
+        let usual = dns::DEFAULT_PROPAGATION_TIMEOUT.max(self.typical_worst_case(records).await);
+        let deadline = Deadline::of(flight.propagation, usual);
         let seen = {
             let on_progress = |progress: dns::Progress| {
                 tell(CanaryStep::Waiting(&progress), began.elapsed());
             };
-            let seen = self.await_visible(records, began + patience, on_progress);
+            let seen = self.await_visible(records, deadline, on_progress);
             tokio::select! {
                 seen = seen => seen,
                 () = flight.stop.cancelled() => Err(ChallengeError::CalledBack {
@@ -276,6 +274,10 @@ impl Publisher {
         record: &Record,
         tell: &mut (impl FnMut(CanaryStep<'_>, Duration) + Send),
     ) {
+        // nobody is asked
+        if place.location.visibility.is_indirect() {
+            return;
+        }
         let began = Instant::now();
         let end = began + FORGET;
         let [mut pause, longest] = LOOK;

@@ -39,6 +39,9 @@ pub enum ChallengeError {
         /// What it says.
         value: String,
     },
+    /// Records of this zone are not looked at before they are published.
+    #[error("{0}: what stands there is not looked at")]
+    NotLookedAt(dns::Indirect),
     /// The provider writes no such records.
     #[error(
         "provider `{instance}` does not write records for {}: change `challenges` of the certificate, or serve its zone by another provider", method(*kind)
@@ -115,6 +118,26 @@ pub enum ChallengeError {
         /// Where it stood.
         owner: DnsName,
     },
+    /// The zone's visibility is the provider's word, which it cannot give.
+    #[error(
+        "provider `{instance}` cannot tell when its servers have a record, and `visibility` of {zone} is `provider-sync`: choose `authorities`, `doh` or `{{wait: DURATION}}`"
+    )]
+    CannotTell {
+        /// Which one.
+        instance: InstanceName,
+        /// The zone.
+        zone: DnsName,
+    },
+    /// The provider's word, on which the zone's visibility depends, did not come.
+    #[error(
+        "provider `{instance}` did not say in time that its servers have the records of {zone}, on which `visibility: provider-sync` waits"
+    )]
+    NotConfirmed {
+        /// Which one.
+        instance: InstanceName,
+        /// The zone.
+        zone: DnsName,
+    },
     /// Not every server showed the records in time.
     #[error(transparent)]
     NotVisible(#[from] dns::NotVisible),
@@ -135,6 +158,8 @@ impl ChallengeError {
             ChallengeError::NoRoute { .. }
             | ChallengeError::ByHand { .. }
             | ChallengeError::Kind { .. }
+            | ChallengeError::CannotTell { .. }
+            | ChallengeError::NotLookedAt(_)
             | ChallengeError::TooLong { .. }
             | ChallengeError::NoInstance(_) => FaultClass::Operator,
             ChallengeError::Locate(error) => match error.retry() {
@@ -158,6 +183,7 @@ impl ChallengeError {
             | ChallengeError::NotRemoved { .. }
             | ChallengeError::CalledBack { .. }
             | ChallengeError::Withdrawn { .. }
+            | ChallengeError::NotConfirmed { .. }
             | ChallengeError::NotVisible(_)
             | ChallengeError::Store(_) => FaultClass::Transient,
         };

@@ -14,6 +14,7 @@ mod standing;
 mod sync;
 #[cfg(test)]
 mod tests;
+mod visible;
 
 pub use canary::{CanaryPlace, CanaryStep, Flight};
 pub use clean_up::{CLEAN_UP_TRIES, Swept};
@@ -25,3 +26,4 @@ pub use publisher::{CHALLENGE_TTL, Patience, Publisher};
 pub use room::ROOM_PATIENCE;
 pub use route::Routes;
 pub use standing::Stands;
+pub use visible::Deadline;

@@ -4,14 +4,14 @@ use std::{
     time::Duration,
 };
 
-use futures_util::future::{join_all, try_join, try_join_all};
+use futures_util::future::{join_all, try_join_all};
 use jiff::Timestamp;
 use parking_lot::Mutex;
 use tokio::time::Instant;
 
 use super::{ChallengeError, Routes, owner_locks::OwnerLocks};
 use crate::{
-    dns::{self, Dns, Location, Pace, Wanted},
+    dns::{Dns, Location, Pace},
     issuance::Challenge,
     plugin::{InstanceInfo, ProviderClient, Record as PluginRecord, RecordKind, RecordOutcome},
     store::{Canary, NewRecord, Record, RecordPhase, Store},
@@ -87,11 +87,12 @@ impl Publisher {
     /// As [`Publisher::plan`].
     pub async fn locations(&self, identifiers: &[Identifier]) -> Result<Vec<Location>, ChallengeError> {
         let names: BTreeSet<&DnsName> = identifiers.iter().map(Identifier::name).collect();
-        let places = names
-            .into_iter()
-            .map(|name| self.whereabouts(name, "_acme-challenge"));
-        let places = try_join_all(places).await?;
-        Ok(places.into_iter().map(|(location, _)| location).collect())
+        let places = names.into_iter().map(|name| async move {
+            let (location, instance) = self.whereabouts(name, "_acme-challenge").await?;
+            self.can_be_seen(&location, instance).await?;
+            Ok::<_, ChallengeError>(location)
+        });
+        try_join_all(places).await
     }
 
     /// Who serves the challenge record of `identifier`, and where it goes.
@@ -117,10 +118,16 @@ impl Publisher {
         now: Timestamp,
     ) -> Result<Option<NewRecord>, ChallengeError> {
         let standing = challenge.method == ChallengeMethod::DnsPersist01;
-        if standing && self.stands(challenge, now).await? {
+        let stands = match standing {
+            true => self.stands(challenge, now).await?,
+            false => Some(false),
+        };
+        if stands == Some(true) {
             return Ok(None);
         }
         let (location, instance) = match self.whereabouts(&challenge.identifier, &challenge.prefix).await {
+            // published by hand, and nobody is to look
+            Err(ChallengeError::NoRoute { .. }) if stands.is_none() => return Ok(None),
             Err(ChallengeError::NoRoute { owner, .. }) if standing => {
                 return Err(ChallengeError::ByHand {
                     owner,
@@ -290,52 +297,13 @@ impl Publisher {
         }
     }
 
-    /// Waits until every authoritative server shows every record, and until the providers that
-    /// can tell say that all of theirs do.
-    ///
-    /// # Errors
-    /// When that has not happened by `deadline`; names each server that lags.
-    pub async fn await_visible(
-        &self,
-        records: &[Record],
-        deadline: Instant,
-        on_progress: impl FnMut(dns::Progress) + Send,
-    ) -> Result<dns::Report, ChallengeError> {
-        let mut values: BTreeMap<&DnsName, (&DnsName, Vec<String>)> = BTreeMap::new();
-        for record in records
-            .iter()
-            .filter(|record| record.phase == RecordPhase::Wanted)
-        {
-            let entry = values
-                .entry(&record.record.challenge_name)
-                .or_insert_with(|| (&record.record.owner, Vec::new()));
-            entry.1.push(record.record.value.clone());
-        }
-        let wanted = try_join_all(
-            values
-                .into_iter()
-                .map(|(challenge_name, (_, values))| async move {
-                    let location = self.dns.locate(challenge_name).await?;
-                    Ok::<_, ChallengeError>(Wanted { location, values })
-                }),
-        )
-        .await?;
-        let pace = pace(self.hints(records).await);
-        let seen = async {
-            let seen = self.dns.wait_visible(&wanted, pace, deadline, on_progress).await;
-            seen.map_err(ChallengeError::from)
-        };
-        let (report, ()) = try_join(seen, self.await_sync(records, deadline)).await?;
-        Ok(report)
-    }
-
     /// How long these records may take to spread, as their providers know it; an hour at most.
     pub async fn typical_worst_case(&self, records: &[Record]) -> Duration {
         spread(&self.hints(records).await)
     }
 
     /// Of the instances that published; a hint that cannot be had is none.
-    async fn hints(&self, records: &[Record]) -> Vec<InstanceInfo> {
+    pub(super) async fn hints(&self, records: &[Record]) -> Vec<InstanceInfo> {
         let instances: BTreeSet<&InstanceName> =
             records.iter().map(|record| &record.record.instance).collect();
         let infos = instances
@@ -351,7 +319,7 @@ impl Publisher {
 }
 
 /// The most eager of the hints: one wait watches the records of all instances.
-fn pace(hints: Vec<InstanceInfo>) -> Pace {
+pub(super) fn pace(hints: &[InstanceInfo]) -> Pace {
     let least = |hint: fn(&InstanceInfo) -> u64| {
         let least = hints.iter().map(hint).min().unwrap_or_default();
         Duration::from_millis(least).min(LONGEST_HINT)
@@ -365,7 +333,7 @@ fn pace(hints: Vec<InstanceInfo>) -> Pace {
 }
 
 /// The most patient of the hints.
-fn spread(hints: &[InstanceInfo]) -> Duration {
+pub(super) fn spread(hints: &[InstanceInfo]) -> Duration {
     let longest = hints.iter().map(|info| info.propagation_timeout_ms).max();
     Duration::from_millis(longest.unwrap_or_default()).min(LONGEST_HINT)
 }
@@ -505,7 +473,7 @@ mod tests {
         assert_eq!(spread(&[hint(2000), hint(1000)]), Duration::from_secs(2));
         assert_eq!(spread(&[hint(3_600_000)]), hour);
         assert_eq!(spread(&[hint(1), hint(u64::MAX)]), hour);
-        assert_eq!(pace(vec![hint(2000)]).first_look, Duration::from_secs(2));
-        assert_eq!(pace(vec![hint(u64::MAX)]).first_look, hour);
+        assert_eq!(pace(&[hint(2000)]).first_look, Duration::from_secs(2));
+        assert_eq!(pace(&[hint(u64::MAX)]).first_look, hour);
     }
 }

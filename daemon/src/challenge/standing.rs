@@ -5,7 +5,7 @@ use jiff::{SignedDuration, Timestamp};
 use super::{ChallengeError, Publisher, publisher::challenge_name};
 use crate::{
     acme::{PERSIST_LABEL, PersistRecord},
-    dns::ServerTxt,
+    dns::{Indirect, ServerTxt},
     issuance::Challenge,
     types::DnsName,
 };
@@ -27,22 +27,30 @@ pub enum Stands {
 
 impl Publisher {
     /// Whether every authoritative server shows a record that is good for the challenge, and still is when a CA looks.
-    pub(super) async fn stands(&self, challenge: &Challenge, now: Timestamp) -> Result<bool, ChallengeError> {
+    /// `None` where they are not asked, and a resolver would remember that it was not there yet.
+    pub(super) async fn stands(
+        &self,
+        challenge: &Challenge,
+        now: Timestamp,
+    ) -> Result<Option<bool>, ChallengeError> {
         let Ok(wanted) = challenge.value.parse::<PersistRecord>() else {
-            return Ok(false);
+            return Ok(Some(false));
         };
-        let stands = self.standing(&challenge.identifier, &wanted).await?;
-        Ok(match stands {
-            Stands::Good { until } => until.is_none_or(|until| until.duration_since(now) > MARGIN),
-            Stands::Wrong(_) => false,
-        })
+        match self.standing(&challenge.identifier, &wanted).await {
+            Ok(Stands::Good { until }) => {
+                Ok(Some(until.is_none_or(|until| until.duration_since(now) > MARGIN)))
+            }
+            Ok(Stands::Wrong(_)) => Ok(Some(false)),
+            Err(ChallengeError::NotLookedAt(_)) => Ok(None),
+            Err(error) => Err(error),
+        }
     }
 
     /// What the authoritative servers show of the standing record of a name, for the account that `wanted` names. A
     /// record of another issuer name of the CA is as good.
     ///
     /// # Errors
-    /// When the servers of the name cannot be found.
+    /// When the servers of the name cannot be found, or are not to be asked.
     pub async fn standing(
         &self,
         identifier: &DnsName,
@@ -52,6 +60,9 @@ impl Publisher {
             .dns
             .locate(&challenge_name(identifier, PERSIST_LABEL)?)
             .await?;
+        if location.visibility.is_indirect() {
+            return Err(ChallengeError::NotLookedAt(Indirect::of(&location)));
+        }
         let shown = self.dns.txt(&location).await;
         let owner = &location.owner;
         let mut until: Option<Timestamp> = None;

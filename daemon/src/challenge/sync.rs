@@ -2,7 +2,8 @@
 //!
 //! Where many servers answer at one address (anycast), the authorities that we see are those nearest to us, and
 //! a CA looks from elsewhere. A provider that can tell is therefore asked beside them. Its word adds to what the
-//! authorities show and never replaces it; when it cannot be had, the authorities decide alone.
+//! authorities show; when it cannot be had, they decide alone. It replaces theirs only where the operator says so
+//! (`visibility: provider-sync`), and then nothing else will do.
 
 use std::{collections::BTreeSet, time::Duration};
 
@@ -26,12 +27,13 @@ const ASK_AGAIN: Duration = Duration::from_secs(2);
 const LEAST: Duration = Duration::from_millis(100);
 
 impl Publisher {
-    /// Waits until the providers that can tell say that their servers have every record, or until `deadline`.
+    /// Waits until the providers that can tell say that their servers have every record, or until `deadline`. Those
+    /// that said so.
     pub(super) async fn await_sync(
         &self,
         records: &[Record],
         deadline: Instant,
-    ) -> Result<(), ChallengeError> {
+    ) -> Result<BTreeSet<InstanceName>, ChallengeError> {
         let ids: BTreeSet<i64> = records.iter().map(|record| record.id).collect();
         let wanted: Vec<&Record> = records
             .iter()
@@ -45,21 +47,24 @@ impl Publisher {
             }
         }
         if telling.is_empty() {
-            return Ok(());
+            return Ok(BTreeSet::new());
         }
         // as they are now: what `present` answered is the handle by which a provider knows its change
         let mut rows = self.current(&wanted).await?;
         rows.retain(|row| ids.contains(&row.id) && telling.contains(&&row.record.instance));
         let rows: Vec<&Record> = rows.iter().collect();
-        let asked = by_instance(&rows)
-            .into_iter()
-            .map(|(instance, rows)| self.ask(instance, rows, deadline));
-        join_all(asked).await;
-        Ok(())
+        let asked = by_instance(&rows).into_iter().map(|(instance, rows)| async move {
+            let confirmed = self.ask(instance, rows, deadline).await;
+            confirmed.then(|| instance.clone())
+        });
+        Ok(join_all(asked).await.into_iter().flatten().collect())
     }
 
-    async fn ask(&self, instance: &InstanceName, rows: Vec<&Record>, deadline: Instant) {
-        let Ok(client) = self.client(instance) else { return };
+    /// Whether the provider said in time that its servers have every record.
+    async fn ask(&self, instance: &InstanceName, rows: Vec<&Record>, deadline: Instant) -> bool {
+        let Ok(client) = self.client(instance) else {
+            return false;
+        };
         let wire: Vec<_> = rows.iter().map(|row| to_plugin(row, CHALLENGE_TTL)).collect();
         loop {
             let left = deadline.saturating_duration_since(Instant::now());
@@ -67,27 +72,27 @@ impl Publisher {
                 Ok(outcomes) => match again(&outcomes) {
                     Ok(None) => {
                         debug!(provider = %instance, "provider says that its servers have every record");
-                        return;
+                        return true;
                     }
                     Ok(Some(wait)) => wait.max(LEAST),
                     Err(failure) if failure.class == FailureClass::Unsupported => {
                         debug!(provider = %instance, "provider does not tell when its servers have a record");
                         self.silent.lock().insert(instance.clone());
-                        return;
+                        return false;
                     }
                     Err(error) => {
                         warn!(provider = %instance, %error, "provider cannot tell whether its servers have the records; what they show decides");
-                        return;
+                        return false;
                     }
                 },
                 Err(error) => {
                     warn!(provider = %instance, %error, "provider cannot tell whether its servers have the records; what they show decides");
-                    return;
+                    return false;
                 }
             };
             if Instant::now() + wait >= deadline {
                 warn!(provider = %instance, "provider does not say in time that its servers have the records; what they show decides");
-                return;
+                return false;
             }
             sleep(wait).await;
         }

@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 
 use super::{Config, ProviderConfig, build::route::serving};
 use crate::{
+    dns::{self, Resolver},
     engine::{self, AuthorityOptions, KeySource},
     pki::ChainPreference,
     schedule::{Limit, Limits},
@@ -37,7 +38,47 @@ pub fn text(config: &Config) -> String {
         out.push('\n');
         authority_text(&mut out, ca);
     }
+    dns_text(&mut out, &config.dns);
     out
+}
+
+/// What is not as usual in how records are seen.
+fn dns_text(out: &mut String, options: &dns::Options) {
+    if !options.vantage.is_empty() {
+        let _ = writeln!(out, "\nvantage     {}", listed(&options.vantage));
+    }
+    for (name, zone) in &options.zones {
+        let mut lines = Vec::new();
+        if let Some(visibility) = zone.visibility {
+            lines.push((
+                "visible",
+                format!("when {}  ({visibility})", visibility.meaning()),
+            ));
+        }
+        if !zone.resolvers.is_empty() {
+            lines.push(("resolvers", listed(&zone.resolvers)));
+        }
+        if let Some(vantage) = &zone.vantage {
+            lines.push(("vantage", listed(vantage)));
+        }
+        if !lines.is_empty() {
+            let _ = writeln!(out, "\nzone {name}");
+        }
+        for (label, text) in lines {
+            let _ = writeln!(out, "  {label:<10}{text}");
+        }
+    }
+}
+
+fn listed(resolvers: &[Resolver]) -> String {
+    match resolvers {
+        [] => "none".into(),
+        some => texts(some).join(", "),
+    }
+}
+
+fn texts(resolvers: &[Resolver]) -> Vec<String> {
+    resolvers.iter().map(ToString::to_string).collect()
 }
 
 fn authority_text(out: &mut String, ca: &AuthorityOptions) {
@@ -154,11 +195,24 @@ pub fn json(config: &Config) -> Value {
         .collect();
     let cas: Vec<Value> = config.cas.iter().map(authority).collect();
     let canary = config.engine.canary.map(|interval| interval.as_secs_f64());
+    let zones: Vec<Value> = config.dns.zones.iter().map(zone).collect();
     json!({
         "files": config.files,
         "certificates": certificates,
         "cas": cas,
         "canary_interval_seconds": canary,
+        "zones": zones,
+        "vantage": texts(&config.dns.vantage),
+    })
+}
+
+fn zone((name, zone): (&DnsName, &dns::ZoneOptions)) -> Value {
+    json!({
+        "zone": name,
+        "visibility": zone.visibility.map(|visibility| visibility.to_string()),
+        "authorities": zone.authorities.len(),
+        "resolvers": texts(&zone.resolvers),
+        "vantage": zone.vantage.as_deref().map(texts),
     })
 }
 

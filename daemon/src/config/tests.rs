@@ -3,6 +3,7 @@ use std::{fs, os::unix::fs::PermissionsExt as _, path::PathBuf};
 use super::*;
 
 mod authorities;
+mod dns;
 mod options;
 mod reports;
 mod requests;

@@ -284,6 +284,17 @@ impl Answer {
         Duration::from_secs(u64::from(seconds.min().unwrap_or(0)))
     }
 
+    /// How long a resolver that gave this answer gives it again: until the first of its records is too old, or the SOA
+    /// of its "no" (RFC 2308 5). Zero when it has nothing to remember it by.
+    pub(super) fn memory(&self) -> Duration {
+        let records = self.answers.iter().map(|record| record.ttl);
+        let no = self.authorities.iter().filter_map(|record| match &record.data {
+            RData::SOA(soa) => Some(record.ttl.min(soa.minimum)),
+            _ => None,
+        });
+        Duration::from_secs(u64::from(records.chain(no).min().unwrap_or(0)))
+    }
+
     fn at<'a>(&'a self, name: &'a DnsName) -> impl Iterator<Item = &'a Record> {
         self.answers
             .iter()

@@ -1,11 +1,12 @@
 //! One usable answer from any of several equal servers.
 
-use std::{net::SocketAddr, time::Duration};
+use std::time::Duration;
 
 use futures_util::{StreamExt, stream::FuturesUnordered};
 
 use super::{
     answer::Answer,
+    endpoint::Endpoint,
     failure::{Failure, QueryError},
     question::Question,
     transport::Transport,
@@ -22,12 +23,12 @@ const STAGGER: Duration = Duration::from_millis(400);
 /// What each server did instead. Empty only if `servers` is.
 pub(super) async fn first_usable<T>(
     transport: &dyn Transport,
-    servers: &[SocketAddr],
+    servers: &[Endpoint],
     question: &Question,
     timeout: Duration,
     judge: impl Fn(Answer) -> Result<T, Failure>,
 ) -> Result<T, Vec<QueryError>> {
-    let mut waiting = servers.iter().copied();
+    let mut waiting = servers.iter();
     let mut asked = FuturesUnordered::new();
     let mut failures = Vec::new();
     let ask = |server| async move { (server, transport.ask(server, question, timeout).await) };
@@ -44,7 +45,7 @@ pub(super) async fn first_usable<T>(
         match result.map(&judge) {
             Ok(Ok(usable)) => return Ok(usable),
             Ok(Err(failure)) => failures.push(QueryError {
-                server,
+                server: Endpoint::clone(server),
                 question: question.clone(),
                 failure,
             }),

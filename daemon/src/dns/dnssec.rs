@@ -4,17 +4,17 @@
 //! validated here: resolvers are asked for the zone's SOA with and without the CD bit (RFC 4035 3.2.2), and one that
 //! fails only without it has found the zone bogus.
 
-use std::{fmt, net::SocketAddr};
+use std::fmt;
 
 use futures_util::future::join_all;
-use serde::{Deserialize, Serialize};
 
 use super::{
     answer::Answer,
+    endpoint::Endpoint,
     extended_error::ExtendedError,
     failure::{Failure, QueryError, Rcode},
     question::{Checking, Kind, Question},
-    resolver::{ResolverError, Resolvers, join},
+    resolver::{Found, ResolverError, Resolvers, join_texts},
 };
 use crate::types::DnsName;
 
@@ -24,12 +24,12 @@ pub enum Security {
     /// Signed, and the signatures hold.
     Secure {
         /// Who says so.
-        resolver: SocketAddr,
+        resolver: Endpoint,
     },
     /// Not signed, as far as its parent says: there is nothing to hold.
     Insecure {
         /// Who says so.
-        resolver: SocketAddr,
+        resolver: Endpoint,
     },
     /// Every resolver that validates refuses it.
     Bogus(Vec<Refused>),
@@ -38,17 +38,17 @@ pub enum Security {
         /// Who does not.
         refused: Vec<Refused>,
         /// Who does.
-        believes: SocketAddr,
+        believes: Endpoint,
     },
     /// Nobody could tell.
     Unknown(Unsure),
 }
 
 /// A resolver that does not give what it finds.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Refused {
     /// Which one.
-    pub resolver: SocketAddr,
+    pub resolver: Endpoint,
     /// Why, if it says more than SERVFAIL.
     pub why: Option<ExtendedError>,
 }
@@ -57,7 +57,7 @@ pub struct Refused {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Unsure {
     /// No resolver answers, with the CD bit or without.
-    #[error("no resolver tells: {}", join(.0))]
+    #[error("no resolver tells: {}", join_texts(.0))]
     NoAnswer(Vec<QueryError>),
     /// The parent says that the zone is signed, and the resolver does not say that it looked.
     #[error(
@@ -66,13 +66,13 @@ pub enum Unsure {
     )]
     NotValidating {
         /// Who was asked.
-        resolver: SocketAddr,
+        resolver: Endpoint,
     },
     /// The resolver has not heard of the zone.
     #[error("{resolver} knows no zone {zone}")]
     NoZone {
         /// Who was asked.
-        resolver: SocketAddr,
+        resolver: Endpoint,
         /// The apex.
         zone: DnsName,
     },
@@ -100,16 +100,19 @@ pub(super) async fn security(resolvers: &Resolvers, zone: &DnsName, off_limits: 
             off_limits,
         }));
     }
-    let servers = resolvers.servers().await;
-    let words = servers.iter().map(|server| async {
-        let word = word_of(resolvers, *server, &question).await;
-        (*server, word.unwrap_or_else(Word::Silent))
+    let Found { endpoints, failures } = resolvers.servers(zone, off_limits).await;
+    let words = endpoints.into_iter().map(|server| async {
+        let word = word_of(resolvers, &server, &question).await;
+        (server, word.unwrap_or_else(Word::Silent))
     });
-    conclude(join_all(words).await)
+    let mut words = join_all(words).await;
+    let unfound = failures.into_iter();
+    words.extend(unfound.map(|error| (error.server.clone(), Word::Silent(error))));
+    conclude(words)
 }
 
 /// What a resolver refuses counts, unless another one knows better; that one cannot tell counts only where nobody can.
-fn conclude(words: Vec<(SocketAddr, Word)>) -> Security {
+fn conclude(words: Vec<(Endpoint, Word)>) -> Security {
     let mut believes = None;
     let mut refused = Vec::new();
     let mut unsure = None;
@@ -132,13 +135,13 @@ fn conclude(words: Vec<(SocketAddr, Word)>) -> Security {
     }
 }
 
-async fn word_of(resolvers: &Resolvers, server: SocketAddr, question: &Question) -> Result<Word, QueryError> {
+async fn word_of(resolvers: &Resolvers, server: &Endpoint, question: &Question) -> Result<Word, QueryError> {
     let answer = resolvers.ask_one(server, question).await?;
     match answer.rcode {
         Rcode::NO_ERROR if answer.authenticated => Ok(Word::Secure),
         Rcode::NO_ERROR => unauthenticated(resolvers, server, question).await,
         Rcode::NX_DOMAIN => Ok(Word::Unsure(Unsure::NoZone {
-            resolver: server,
+            resolver: server.clone(),
             zone: question.name.clone(),
         })),
         Rcode::SERV_FAIL => failed(resolvers, server, question, answer).await,
@@ -149,7 +152,7 @@ async fn word_of(resolvers: &Resolvers, server: SocketAddr, question: &Question)
 /// No signature was found good. Is there to be one?
 async fn unauthenticated(
     resolvers: &Resolvers,
-    server: SocketAddr,
+    server: &Endpoint,
     question: &Question,
 ) -> Result<Word, QueryError> {
     let question = Question {
@@ -163,7 +166,9 @@ async fn unauthenticated(
     let is_signed = answer.has(&question.name, Kind::Ds);
     // a resolver that finds the DS good and the zone not has a reason: an algorithm that nobody knows, say
     if is_signed && !answer.authenticated {
-        return Ok(Word::Unsure(Unsure::NotValidating { resolver: server }));
+        return Ok(Word::Unsure(Unsure::NotValidating {
+            resolver: server.clone(),
+        }));
     }
     Ok(Word::Insecure)
 }
@@ -171,7 +176,7 @@ async fn unauthenticated(
 /// Is it the signatures? A failure that comes and goes is not theirs, so that the resolver is asked once more.
 async fn failed(
     resolvers: &Resolvers,
-    server: SocketAddr,
+    server: &Endpoint,
     question: &Question,
     first: Answer,
 ) -> Result<Word, QueryError> {
@@ -183,7 +188,7 @@ async fn failed(
     let again = resolvers.ask_one(server, question).await?;
     match again.rcode {
         Rcode::SERV_FAIL => Ok(Word::Refuses(Refused {
-            resolver: server,
+            resolver: server.clone(),
             why: again.extended_error.or(first.extended_error),
         })),
         Rcode::NO_ERROR if again.authenticated => Ok(Word::Secure),
@@ -191,9 +196,9 @@ async fn failed(
     }
 }
 
-fn of_code(server: SocketAddr, question: &Question, rcode: Rcode) -> QueryError {
+fn of_code(server: &Endpoint, question: &Question, rcode: Rcode) -> QueryError {
     QueryError {
-        server,
+        server: server.clone(),
         question: question.clone(),
         failure: Failure::Rcode(rcode),
     }

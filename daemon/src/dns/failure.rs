@@ -1,16 +1,16 @@
 //! Why a server's word cannot be used.
 
-use std::{fmt, io, net::SocketAddr, time::Duration};
+use std::{fmt, io, time::Duration};
 
 use rustix::io::Errno;
 
-use super::question::Question;
+use super::{endpoint::Endpoint, question::Question};
 
 /// A question that got no usable answer from a server.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct QueryError {
     /// Who was asked.
-    pub server: SocketAddr,
+    pub server: Endpoint,
     /// What was asked.
     pub question: Question,
     /// What came instead of an answer.
@@ -42,6 +42,16 @@ pub enum Failure {
     },
     /// The socket failed in another way.
     Socket(io::ErrorKind),
+    /// No TLS: most often a certificate that is not trusted, or for another name. What OpenSSL says.
+    Tls(String),
+    /// An HTTP status other than success.
+    Status(u16),
+    /// HTTP failed in another way.
+    Http(String),
+    /// The resolver knows no address of the host that was sought.
+    NoAddress,
+    /// Not asked: the name lies at or below a challenge name.
+    OffLimits,
 }
 
 /// What is wrong with the octets.
@@ -65,6 +75,9 @@ pub enum Malformation {
     /// Our own question does not fit the wire format.
     #[error("a question that cannot be encoded")]
     Unencodable,
+    /// HTTP that carries no DNS message (RFC 8484 4.2.1), or one over 64 KiB.
+    #[error("something that is no DNS message")]
+    NotDns,
 }
 
 /// A response code (RFC 1035 4.1.1, RFC 6891 6.1.3).
@@ -115,8 +128,13 @@ impl Failure {
         }
     }
 
+    /// True when nothing came back at all, as where a firewall drops what goes to a port.
+    pub(super) fn is_silence(&self) -> bool {
+        matches!(self, Failure::Silent { .. } | Failure::Unreachable)
+    }
+
     /// The failure as something that `server` did, without the question.
-    pub fn by(&self, server: SocketAddr) -> impl fmt::Display {
+    pub fn by<'a>(&'a self, server: &'a Endpoint) -> impl fmt::Display + 'a {
         fmt::from_fn(move |f| match self {
             Failure::Silent { waited } => write!(f, "no answer from {server} within {waited:?}"),
             Failure::ConnectionRefused => write!(f, "{server} refused the connection"),
@@ -128,13 +146,21 @@ impl Failure {
                 write!(f, "the answer needs TCP, and {}", tcp.by(server))
             }
             Failure::Socket(kind) => write!(f, "cannot ask {server}: {kind}"),
+            Failure::Tls(why) => write!(f, "no TLS with {server}: {why}"),
+            Failure::Status(status) => write!(f, "HTTP status {status} from {server}"),
+            Failure::Http(why) => write!(f, "cannot ask {server} over HTTPS: {why}"),
+            Failure::OffLimits => write!(
+                f,
+                "{server} is not asked for it, because it lies below a challenge name"
+            ),
+            Failure::NoAddress => write!(f, "{server} knows no address of it"),
         })
     }
 }
 
 impl fmt::Display for QueryError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}", self.question, self.failure.by(self.server))
+        write!(f, "{}: {}", self.question, self.failure.by(&self.server))
     }
 }
 

@@ -5,8 +5,11 @@ use std::{collections::HashMap, net::SocketAddr, time::Duration};
 use futures_util::future::BoxFuture;
 use hickory_proto::rr::{Name, RData, Record, RecordType, rdata::NULL};
 use parking_lot::Mutex;
+use tokio::time::Instant;
 
-use super::{Answer, Checking, ExtendedError, Failure, Kind, QueryError, Question, Rcode, Transport};
+use super::{
+    Answer, Checking, Endpoint, ExtendedError, Failure, Kind, QueryError, Question, Rcode, Transport,
+};
 
 /// A small internet.
 #[derive(Debug, Default)]
@@ -20,6 +23,8 @@ pub(crate) struct FakeNet {
 struct Server {
     zones: Vec<Zone>,
     recursive: bool,
+    /// What a recursive one remembers, and from when on; `None` for one that remembers nothing.
+    memory: Option<HashMap<Question, (Instant, Answer)>>,
     mood: Mood,
 }
 
@@ -73,6 +78,13 @@ impl FakeNet {
         self.servers.lock().entry(address(server)).or_default().recursive = true;
     }
 
+    /// A recursive resolver that knows every zone, and gives an answer again until it is too old.
+    pub(crate) fn resolve_and_remember(&self, server: &str) {
+        self.resolve(server);
+        let mut servers = self.servers.lock();
+        servers.entry(address(server)).or_default().memory = Some(HashMap::new());
+    }
+
     pub(crate) fn mood(&self, server: &str, mood: Mood) {
         self.servers.lock().entry(address(server)).or_default().mood = mood;
     }
@@ -107,17 +119,24 @@ impl FakeNet {
     }
 
     fn reply(&self, server: SocketAddr, question: &Question) -> Result<Answer, Failure> {
-        let servers = self.servers.lock();
-        let Some(here) = servers.get(&server) else {
+        let mut servers = self.servers.lock();
+        let Some(here) = servers.get(&server).cloned() else {
             return Err(Failure::ConnectionRefused);
         };
-        let mut answer = if here.recursive {
+        let remembered = here.memory.as_ref().and_then(|memory| memory.get(question));
+        let mut answer = if let Some(answer) = remembered.and_then(|(since, answer)| aged(answer, *since)) {
+            answer
+        } else if here.recursive {
             let zones: Vec<_> = servers
                 .values()
                 .flat_map(|server| &server.zones)
                 .cloned()
                 .collect();
-            recurse(&zones, question)
+            let found = recurse(&zones, question);
+            if let Some(memory) = servers.get_mut(&server).and_then(|here| here.memory.as_mut()) {
+                memory.insert(question.clone(), (Instant::now(), found.clone()));
+            }
+            found
         } else {
             answer(&here.zones, question.name.as_str(), question.kind)
         };
@@ -148,11 +167,12 @@ impl FakeNet {
 impl Transport for FakeNet {
     fn ask<'a>(
         &'a self,
-        server: SocketAddr,
+        endpoint: &'a Endpoint,
         question: &'a Question,
         timeout: Duration,
     ) -> BoxFuture<'a, Result<Answer, QueryError>> {
         Box::pin(async move {
+            let server = endpoint.address;
             self.asked.lock().push((server, question.clone()));
             tokio::time::sleep(Duration::from_millis(1)).await;
             let silent = matches!(
@@ -169,7 +189,7 @@ impl Transport for FakeNet {
                 self.reply(server, question)
             };
             result.map_err(|failure| QueryError {
-                server,
+                server: endpoint.clone(),
                 question: question.clone(),
                 failure,
             })
@@ -289,6 +309,17 @@ fn answer(zones: &[Zone], name: &str, kind: Kind) -> Answer {
         };
     }
     reply
+}
+
+/// An answer as a resolver gives it after a while; `None` when it is too old.
+fn aged(answer: &Answer, since: Instant) -> Option<Answer> {
+    let age = u32::try_from(since.elapsed().as_secs()).ok()?;
+    let left = answer.memory().checked_sub(since.elapsed())?;
+    let mut answer = answer.clone();
+    for record in answer.answers.iter_mut().chain(&mut answer.authorities) {
+        record.ttl = record.ttl.saturating_sub(age).min(left.as_secs() as u32 + 1);
+    }
+    Some(answer)
 }
 
 fn recurse(zones: &[Zone], question: &Question) -> Answer {

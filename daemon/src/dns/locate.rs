@@ -7,10 +7,12 @@ use super::{
     answer::Answer,
     authority::{self, Verdict},
     consult::first_usable,
+    endpoint::Resolver,
     failure::Failure,
     location::{LocateError, Location, MAX_ALIASES, MAX_REFERRALS},
     question::{Kind, Question},
     transport::Transport,
+    visibility::Visibility,
     zone::{Zone, Zones, addresses_of},
 };
 use crate::{
@@ -23,6 +25,7 @@ use crate::{
 pub(super) struct Locator {
     pub(super) transport: Arc<dyn Transport>,
     pub(super) zones: Zones,
+    pub(super) vantage: Vec<Resolver>,
     pub(super) timeout: Duration,
 }
 
@@ -41,7 +44,9 @@ impl Locator {
         loop {
             match self.place(&owner).await? {
                 Place::Here(zone, wildcard) => {
+                    let visibility = self.zones.visibility(&owner);
                     return Ok(Location {
+                        visibility: visibility.map_or(Visibility::Authorities, |(_, visibility)| visibility),
                         challenge_name: challenge_name.clone(),
                         owner,
                         zone: zone.apex,
@@ -71,6 +76,14 @@ impl Locator {
     /// Finds the zone of `name` and asks its authorities, not a resolver, whether
     /// `name` is an alias or delegated further.
     async fn place(&self, name: &DnsName) -> Result<Place, LocateError> {
+        if let Some((configured, visibility)) = self.zones.visibility(name)
+            && visibility.is_indirect()
+        {
+            // Whether the name is an alias stays open: a resolver that is asked would remember that there is
+            // nothing, and hide the record from all who ask it until it forgets.
+            let zone = self.zones.indirect(configured, visibility, name).await?;
+            return Ok(Place::Here(zone, None));
+        }
         let mut zone = self.zones.enclosing(name).await?;
         let start = zone.apex.clone();
         for _ in 0..=MAX_REFERRALS {

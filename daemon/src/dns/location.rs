@@ -4,7 +4,8 @@ use std::{fmt, net::SocketAddr, time::Duration};
 
 use super::{
     failure::QueryError,
-    resolver::{ResolverError, join},
+    resolver::{ResolverError, join_texts},
+    visibility::Visibility,
 };
 use crate::types::DnsName;
 
@@ -22,7 +23,10 @@ pub struct Location {
     /// The target of a wildcard's CNAME that covers `owner` until the record is
     /// there; it was not followed.
     pub wildcard: Option<DnsName>,
-    /// The authoritative servers of `zone`; at least one, each with at least one address.
+    /// By whose word a record here is visible.
+    pub visibility: Visibility,
+    /// The authoritative servers of `zone`; at least one, each with at least one address. None where they are not
+    /// asked.
     pub servers: Vec<Server>,
     /// Name servers of `zone` whose addresses are not known.
     pub unresolved: Vec<Unresolved>,
@@ -77,7 +81,7 @@ pub enum LocateError {
         zone: DnsName,
     },
     /// No name server of the zone has a known address.
-    #[error("no name server of {zone} has an address: {}", join(unresolved))]
+    #[error("no name server of {zone} has an address: {}", join_texts(unresolved))]
     NoAddresses {
         /// The apex.
         zone: DnsName,
@@ -93,7 +97,11 @@ pub enum LocateError {
         count: usize,
     },
     /// No server of the zone answered with authority.
-    #[error("no name server of {zone} answers for {name}: {}", join(failures))]
+    #[error(
+        "no name server of {zone} answers for {name}: {}{}",
+        join_texts(failures),
+        closed(failures)
+    )]
     NoAuthority {
         /// The apex.
         zone: DnsName,
@@ -176,6 +184,19 @@ impl LocateError {
             | LocateError::AliasChain { .. }
             | LocateError::AliasTarget { .. } => Retry::Never,
         }
+    }
+}
+
+/// What may help where port 53 seems to be closed.
+pub(super) const CLOSED: &str = "; if port 53 is closed from here, set `visibility` of the zone under `dns.zones` to \
+                                 `doh`, `provider-sync` or `{wait: DURATION}`";
+
+fn closed(failures: &[QueryError]) -> &'static str {
+    let silent = failures.iter().all(|error| error.failure.is_silence());
+    if silent && !failures.is_empty() {
+        CLOSED
+    } else {
+        ""
     }
 }
 

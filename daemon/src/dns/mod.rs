@@ -2,8 +2,9 @@
 //!
 //! [`Dns::locate`] finds where a challenge record belongs; [`Dns::wait_visible`]
 //! waits until every authoritative server shows it. Recursive resolvers are
-//! asked for zone cuts and server addresses only, never at or below a challenge
-//! name: they would remember that it does not exist.
+//! asked for zone cuts and server addresses only, and not at or below a challenge
+//! name: they would remember that it does not exist. Only when a record is where
+//! they look, [`Dns::wait_echoed`] asks those that must see it too.
 
 mod answer;
 mod authority;
@@ -11,6 +12,7 @@ pub mod caa;
 mod cache;
 mod consult;
 mod dnssec;
+mod endpoint;
 mod extended_error;
 mod failure;
 #[cfg(test)]
@@ -23,6 +25,8 @@ mod question;
 mod resolv_conf;
 mod resolver;
 mod transport;
+mod views;
+mod visibility;
 mod volume;
 mod zone;
 
@@ -33,6 +37,7 @@ use tokio::time::Instant;
 
 pub use answer::Answer;
 pub use dnssec::{Refused, Security, Unsure};
+pub use endpoint::{Channel, Endpoint, Resolver};
 pub use extended_error::ExtendedError;
 pub use failure::{Failure, Malformation, QueryError, Rcode};
 pub use location::{LocateError, Location, Retry, Server, Unresolved};
@@ -40,16 +45,21 @@ pub use options::{
     Authority, DEFAULT_PROPAGATION_TIMEOUT, DEFAULT_QUERY_TIMEOUT, NAME_SERVER_PORT, Options, ZoneOptions,
 };
 pub use propagation::{
-    DEFAULT_CAP, DEFAULT_FLOOR, NotVisible, Pace, Progress, Report, SHOWN, Sighting, Standing, Wanted,
+    DEFAULT_CAP, DEFAULT_FLOOR, Indirect, NotVisible, Pace, Patience, Progress, Report, SHOWN, Sighting,
+    Standing, Wanted, Witness,
 };
 pub use question::{Checking, Kind, Question};
 pub use resolver::ResolverError;
 pub use transport::{Network, Transport};
+pub use views::{Start, View, ViewDifference, Views};
+pub use visibility::Visibility;
 pub use volume::Volume;
 
 use crate::types::DnsName;
 use caa::Policies;
 use locate::Locator;
+use propagation::Echo;
+use resolver::{Found, Resolvers};
 
 /// Query timeouts that one look may take in all: a walk up the tree,
 /// name servers, addresses, aliases and their zones, with some of them dead.
@@ -90,7 +100,8 @@ impl Dns {
     /// # Errors
     /// When the options cannot work, whatever the network does. Nothing is asked yet.
     pub fn new(options: Options) -> Result<Self, SetupError> {
-        Dns::over(Arc::new(Network), options)
+        let network = Network::new(options.ca_file.clone());
+        Dns::over(Arc::new(network), options)
     }
 
     /// Over another transport: the seam for tests.
@@ -102,23 +113,30 @@ impl Dns {
             return Err(SetupError::NoTime);
         }
         let configured = options.zones.values().flat_map(|zone| &zone.authorities);
-        let addresses = configured.filter_map(|authority| match authority {
-            Authority::Address(address) => Some(address),
+        let authorities = configured.filter_map(|authority| match authority {
+            Authority::Address(address) => Some(*address),
             Authority::Host(..) => None,
         });
-        if let Some(address) = addresses
-            .chain(&options.resolvers)
-            .find(|address| address.port() == 0)
-        {
-            return Err(SetupError::NoPort(*address));
+        let of_zones = options.zones.values();
+        let of_zones = of_zones.flat_map(|zone| zone.resolvers.iter().chain(zone.vantage.iter().flatten()));
+        let resolvers = options.resolvers.iter().chain(&options.vantage).chain(of_zones);
+        let resolvers = resolvers.filter_map(|resolver| match resolver {
+            Resolver::At(endpoint) => Some(endpoint.address),
+            Resolver::Named { .. } => None,
+        });
+        if let Some(address) = authorities.chain(resolvers).find(|address| address.port() == 0) {
+            return Err(SetupError::NoPort(address));
         }
         let timeout = options.query_timeout;
-        let resolvers = resolver::Resolvers::new(Arc::clone(&transport), &options.resolvers, timeout);
+        let own = options.zones.iter();
+        let own = own.map(|(apex, zone)| (apex.clone(), zone.resolvers.clone()));
+        let resolvers = Resolvers::new(Arc::clone(&transport), options.resolvers, own, timeout);
         let zones = zone::Zones::new(resolvers, options.zones, options.name_server_port);
         Ok(Dns {
             locator: Arc::new(Locator {
                 transport,
                 zones,
+                vantage: options.vantage,
                 timeout,
             }),
         })
@@ -192,6 +210,82 @@ impl Dns {
         self.locator.timeout * LOCATE_TIMEOUTS
     }
 
+    /// Waits until the resolvers that have a say show every value: those of zones whose visibility is
+    /// [`Visibility::Doh`], and then the vantage resolvers. They remember what they do not find, so call it when the
+    /// records are where resolvers look: when the authorities agree, or the provider says so, or what it takes has
+    /// passed.
+    ///
+    /// # Errors
+    /// When one of them does not show a value in time, or says that it will not; names each that lags, and until
+    /// when it remembers.
+    pub async fn wait_echoed(
+        &self,
+        wanted: &[Wanted],
+        patience: Patience,
+        mut on_progress: impl FnMut(Progress) + Send,
+    ) -> Result<Vec<Sighting>, NotVisible> {
+        let mut seen = Vec::new();
+        for witness in [Witness::Resolver, Witness::Vantage] {
+            let echoes = self.echoes(wanted, &witness).await?;
+            let Locator {
+                transport, timeout, ..
+            } = &*self.locator;
+            let more =
+                propagation::wait_echoed(&**transport, *timeout, echoes, patience, &mut on_progress).await?;
+            seen.extend(more);
+        }
+        Ok(seen)
+    }
+
+    /// Who has a say, as `witness`, for each record.
+    async fn echoes(&self, wanted: &[Wanted], witness: &Witness) -> Result<Vec<Echo>, NotVisible> {
+        let resolvers = self.locator.zones.resolvers();
+        let mut echoes: Vec<Echo> = Vec::new();
+        for Wanted { location, values } in wanted {
+            let owner = &location.owner;
+            let list = match (witness, location.visibility) {
+                (Witness::Resolver, Visibility::Doh) => {
+                    let mut own = resolvers.responsible(owner).await;
+                    own.retain(|resolver| resolver.channel().is_encrypted());
+                    own
+                }
+                (Witness::Vantage, Visibility::Authorities | Visibility::Doh) => {
+                    let own = self.locator.zones.vantage(owner);
+                    own.unwrap_or(&self.locator.vantage).to_vec()
+                }
+                _ => continue,
+            };
+            let Found { endpoints, failures } = resolvers.find(&list, owner).await;
+            // one whose address is not found shows nothing
+            if let Some(failure) = failures.into_iter().next() {
+                return Err(NotVisible {
+                    waited: Duration::ZERO,
+                    sightings: vec![Sighting {
+                        witness: witness.clone(),
+                        endpoint: failure.server,
+                        owner: failure.question.name,
+                        standing: Standing::Failed(failure.failure),
+                    }],
+                });
+            }
+            for endpoint in endpoints {
+                let known = echoes
+                    .iter_mut()
+                    .find(|echo| echo.endpoint == endpoint && echo.owner == *owner);
+                match known {
+                    Some(echo) => echo.values.extend(values.iter().cloned()),
+                    None => echoes.push(Echo {
+                        witness: witness.clone(),
+                        endpoint,
+                        owner: owner.clone(),
+                        values: values.clone(),
+                    }),
+                }
+            }
+        }
+        Ok(echoes)
+    }
+
     /// What each authoritative server shows at the owner name now, asked once.
     pub async fn txt(&self, location: &Location) -> Vec<ServerTxt> {
         let Locator {
@@ -203,7 +297,7 @@ impl Dns {
             .iter()
             .flat_map(|server| server.addresses.iter().map(move |at| (server, *at)));
         join_all(asked.map(|(server, address)| async move {
-            let values = txt_at(&**transport, address, question, *timeout).await;
+            let values = txt_at(&**transport, &address.into(), question, *timeout).await;
             ServerTxt {
                 server: server.name.clone(),
                 address,
@@ -216,7 +310,7 @@ impl Dns {
 
 async fn txt_at(
     transport: &dyn Transport,
-    server: SocketAddr,
+    server: &Endpoint,
     question: &Question,
     timeout: Duration,
 ) -> Result<Vec<String>, QueryError> {
@@ -230,7 +324,7 @@ async fn txt_at(
         }
     };
     Err(QueryError {
-        server,
+        server: server.clone(),
         question: question.clone(),
         failure,
     })

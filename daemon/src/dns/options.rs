@@ -1,12 +1,17 @@
-use std::{collections::BTreeMap, net::SocketAddr, time::Duration};
+use std::{collections::BTreeMap, net::SocketAddr, path::PathBuf, time::Duration};
 
+use super::{endpoint::Resolver, visibility::Visibility};
 use crate::types::DnsName;
 
 /// How DNS is asked.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Options {
     /// Recursive resolvers; empty means those of `/etc/resolv.conf`.
-    pub resolvers: Vec<SocketAddr>,
+    pub resolvers: Vec<Resolver>,
+    /// Resolvers that must show a record too, once the authorities of its zone agree.
+    pub vantage: Vec<Resolver>,
+    /// Trust roots for encrypted resolvers, PEM, besides the system's.
+    pub ca_file: Option<PathBuf>,
     /// Longest wait for one answer from one server.
     pub query_timeout: Duration,
     /// What is known better than DNS tells, by zone apex.
@@ -25,6 +30,12 @@ pub struct ZoneOptions {
     /// Ask these instead of the name servers in the zone's NS set: for hidden
     /// primaries, split horizon and ports other than 53.
     pub authorities: Vec<Authority>,
+    /// Asked for names in this zone instead of [`Options::resolvers`].
+    pub resolvers: Vec<Resolver>,
+    /// Instead of [`Options::vantage`], for records in this zone.
+    pub vantage: Option<Vec<Resolver>>,
+    /// By whose word a record in this zone is visible; `None`: as in the zone around it.
+    pub visibility: Option<Visibility>,
 }
 
 /// An authoritative server to ask.
@@ -47,6 +58,8 @@ impl Default for Options {
     fn default() -> Self {
         Options {
             resolvers: Vec::new(),
+            vantage: Vec::new(),
+            ca_file: None,
             query_timeout: DEFAULT_QUERY_TIMEOUT,
             zones: BTreeMap::new(),
             name_server_port: NAME_SERVER_PORT,

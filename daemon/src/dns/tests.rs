@@ -40,7 +40,7 @@ impl Lab {
         Lab::with(
             more,
             Options {
-                resolvers: vec![address(RESOLVER)],
+                resolvers: vec![address(RESOLVER).into()],
                 ..Options::default()
             },
         )
@@ -357,6 +357,7 @@ async fn a_name_under_no_zone_says_what_to_configure() {
 async fn configured_authorities_need_no_resolver_and_the_longest_suffix_wins() {
     let zone = |server: &str| ZoneOptions {
         authorities: vec![Authority::Address(address(server))],
+        ..ZoneOptions::default()
     };
     let zones = BTreeMap::from([
         (name("example.org"), zone("192.0.2.99")),
@@ -367,7 +368,7 @@ async fn configured_authorities_need_no_resolver_and_the_longest_suffix_wins() {
         "",
         Options {
             zones,
-            resolvers: vec![address(RESOLVER)],
+            resolvers: vec![address(RESOLVER).into()],
             ..Options::default()
         },
     );
@@ -390,12 +391,18 @@ async fn configured_authorities_need_no_resolver_and_the_longest_suffix_wins() {
 #[tokio::test(start_paused = true)]
 async fn authorities_configured_for_a_name_within_a_zone_tell_its_apex() {
     let authorities = vec![Authority::Address(address(ONE))];
-    let zones = BTreeMap::from([(name("www.example.org"), ZoneOptions { authorities })]);
+    let zones = BTreeMap::from([(
+        name("www.example.org"),
+        ZoneOptions {
+            authorities,
+            ..ZoneOptions::default()
+        },
+    )]);
     let lab = Lab::with(
         "",
         Options {
             zones,
-            resolvers: vec![address(RESOLVER)],
+            resolvers: vec![address(RESOLVER).into()],
             ..Options::default()
         },
     );
@@ -422,7 +429,7 @@ async fn a_server_of_the_parent_only_is_lame_for_the_child() {
     let dns = Dns::over(
         lab.net.clone(),
         Options {
-            resolvers: vec![address(RESOLVER)],
+            resolvers: vec![address(RESOLVER).into()],
             ..Options::default()
         },
     );
@@ -452,12 +459,18 @@ async fn a_host_that_is_an_alias_keeps_its_own_zone() {
 #[tokio::test(start_paused = true)]
 async fn an_authority_configured_by_name_is_asked_on_its_port() {
     let authorities = vec![Authority::Host(name("ns2.example.org"), 5353)];
-    let zones = BTreeMap::from([(name("corp.internal"), ZoneOptions { authorities })]);
+    let zones = BTreeMap::from([(
+        name("corp.internal"),
+        ZoneOptions {
+            authorities,
+            ..ZoneOptions::default()
+        },
+    )]);
     let lab = Lab::with(
         "",
         Options {
             zones,
-            resolvers: vec![address(RESOLVER)],
+            resolvers: vec![address(RESOLVER).into()],
             ..Options::default()
         },
     );
@@ -541,11 +554,237 @@ fn options_that_cannot_work_are_refused() {
     };
     assert_eq!(Dns::new(no_time).err(), Some(SetupError::NoTime));
     let no_port = Options {
-        resolvers: vec![address("192.0.2.1:0")],
+        resolvers: vec![address("192.0.2.1:0").into()],
         ..Options::default()
     };
     assert_eq!(
         Dns::new(no_port).err(),
         Some(SetupError::NoPort(address("192.0.2.1:0")))
     );
+}
+
+fn with_zone(apex: &str, zone: ZoneOptions) -> Options {
+    Options {
+        zones: BTreeMap::from([(name(apex), zone)]),
+        resolvers: vec![address(RESOLVER).into()],
+        ..Options::default()
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn names_in_a_zone_are_asked_of_its_resolvers_and_others_are_not() {
+    let zone = ZoneOptions {
+        resolvers: vec![address("192.0.2.2").into()],
+        ..ZoneOptions::default()
+    };
+    let lab = Lab::with("", with_zone("example.org", zone));
+    lab.net.resolve("192.0.2.2");
+    for host in ["www.example.org", "example.net"] {
+        let challenge_name = name(&format!("_acme-challenge.{host}"));
+        lab.dns.locate(&challenge_name).await.expect("a location");
+    }
+    let asked = lab.net.asked.lock();
+    for (server, question) in asked.iter().filter(|(_, question)| question.recursive) {
+        let inside = question.name.is_within(&name("example.org"));
+        assert_eq!(*server == address("192.0.2.2"), inside, "{question}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_resolver_given_by_name_is_looked_up_by_those_with_an_address_and_once() {
+    let named = Resolver::Named {
+        name: name("www.example.org"),
+        port: 853,
+        channel: Channel::Tls {
+            name: Some(name("www.example.org")),
+        },
+    };
+    let zone = ZoneOptions {
+        resolvers: vec![named],
+        ..ZoneOptions::default()
+    };
+    let lab = Lab::with("", with_zone("example.net", zone));
+    lab.net.resolve("192.0.2.80:853");
+    for host in ["a", "b"] {
+        let challenge_name = name(&format!("_acme-challenge.{host}.example.net"));
+        lab.dns.locate(&challenge_name).await.expect("a location");
+    }
+    let asked = lab.net.asked.lock();
+    let looked_up = asked
+        .iter()
+        .filter(|(_, question)| question.name == name("www.example.org"));
+    assert_eq!(looked_up.count(), 2, "A and AAAA");
+    assert!(
+        asked
+            .iter()
+            .any(|(server, _)| *server == address("192.0.2.80:853"))
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_resolver_whose_name_has_no_address_is_named_in_the_error() {
+    let named = Resolver::Named {
+        name: name("gone.example.org"),
+        port: 443,
+        channel: Channel::Https {
+            name: Some(name("gone.example.org")),
+            path: "/dns-query".into(),
+        },
+    };
+    let zone = ZoneOptions {
+        resolvers: vec![named],
+        ..ZoneOptions::default()
+    };
+    let lab = Lab::with("", with_zone("example.net", zone));
+    let error = lab
+        .dns
+        .locate(&name("_acme-challenge.a.example.net"))
+        .await
+        .expect_err("no resolver");
+    assert_eq!(
+        error.to_string(),
+        "no resolver answers: a of gone.example.org: 192.0.2.1:53 knows no address of it; \
+         aaaa of gone.example.org: 192.0.2.1:53 knows no address of it"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn where_the_authorities_are_not_asked_nobody_hears_of_the_challenge_name() {
+    for (visibility, apex) in [
+        (Visibility::Wait(Duration::from_secs(1)), "www.example.org"),
+        (Visibility::ProviderSync, "www.example.org"),
+        (Visibility::Doh, "example.org"),
+    ] {
+        let zone = ZoneOptions {
+            visibility: Some(visibility),
+            ..ZoneOptions::default()
+        };
+        let lab = Lab::with("", with_zone("www.example.org", zone));
+        let found = lab
+            .locate("_acme-challenge.www.example.org")
+            .await
+            .expect("a location");
+        assert_eq!((found.zone, found.visibility), (name(apex), visibility));
+        assert_eq!(found.servers, []);
+        let asked = lab.net.asked.lock();
+        assert!(asked.iter().all(|(_, question)| question.recursive));
+        assert_eq!(
+            asked.is_empty(),
+            visibility != Visibility::Doh,
+            "only for the cut"
+        );
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_alias_into_a_zone_of_another_visibility_is_followed_into_it() {
+    let zone = ZoneOptions {
+        visibility: Some(Visibility::ProviderSync),
+        ..ZoneOptions::default()
+    };
+    let lab = Lab::with(
+        "_acme-challenge.www.example.org CNAME www.acme.example.net.\n",
+        with_zone("acme.example.net", zone),
+    );
+    let found = lab
+        .locate("_acme-challenge.www.example.org")
+        .await
+        .expect("a location");
+    assert_eq!(found.owner, name("www.acme.example.net"));
+    assert_eq!(found.visibility, Visibility::ProviderSync);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_nearest_zone_that_says_how_records_are_seen_counts() {
+    let waits = ZoneOptions {
+        visibility: Some(Visibility::ProviderSync),
+        ..ZoneOptions::default()
+    };
+    let asked = ZoneOptions {
+        authorities: vec![Authority::Address(address(ONE))],
+        ..ZoneOptions::default()
+    };
+    let silent = ZoneOptions {
+        vantage: Some(Vec::new()),
+        ..ZoneOptions::default()
+    };
+    let mut options = with_zone("example.org", waits);
+    options.zones.insert(name("www.example.org"), asked);
+    options.zones.insert(name("a.b.example.org"), silent);
+    let lab = Lab::with("", options);
+    for (host, visibility) in [
+        ("www.example.org", Visibility::Authorities),
+        ("a.b.example.org", Visibility::ProviderSync),
+        ("example.net", Visibility::Authorities),
+    ] {
+        let found = lab
+            .locate(&format!("_acme-challenge.{host}"))
+            .await
+            .expect("a location");
+        assert_eq!(found.visibility, visibility, "{host}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn where_everything_on_port_53_is_dropped_the_error_names_the_other_ways() {
+    let lab = Lab::new("");
+    for server in [ONE, TWO, "2001:db8::53"] {
+        lab.net.mood(server, Mood::Silent);
+    }
+    let error = lab
+        .locate("_acme-challenge.www.example.org")
+        .await
+        .expect_err("nobody answers");
+    for mode in ["`doh`", "`provider-sync`", "`{wait: DURATION}`"] {
+        assert!(error.to_string().contains(mode), "{error}");
+    }
+    lab.net.mood(RESOLVER, Mood::Silent);
+    let error = lab
+        .locate("_acme-challenge.deep.empty.example.org")
+        .await
+        .expect_err("nobody answers");
+    assert!(error.to_string().contains("name encrypted resolvers"), "{error}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_split_horizon_shows_as_two_faces() {
+    let zone = ZoneOptions {
+        authorities: vec![Authority::Address(address(ONE))],
+        resolvers: vec![address("192.0.2.2").into()],
+        ..ZoneOptions::default()
+    };
+    let lab = Lab::with("", with_zone("example.org", zone));
+    // the zone above, and a resolver that knows only what stands outside
+    lab.net.serve(
+        "192.0.2.60",
+        "org",
+        "org NS a.nic.org.\na.nic.org A 192.0.2.60\nexample.org NS outside.example.net.\n",
+    );
+    lab.net.serve(
+        "192.0.2.2",
+        "example.org",
+        "example.org NS outside.example.net.\n",
+    );
+    let views = lab.dns.views(&name("example.org")).await;
+    assert_eq!(
+        views.authorities[0].name_servers,
+        [name("ns1.example.org"), name("ns2.example.org")]
+    );
+    assert_eq!(
+        views.authorities[0].start.as_ref().map(|start| start.serial),
+        Some(7)
+    );
+    assert_eq!(views.parent[0].name_servers, [name("outside.example.net")]);
+    let shown: Vec<String> = views.differences().iter().map(ToString::to_string).collect();
+    assert_eq!(
+        shown,
+        [
+            "example.org has two faces: its authorities say ns1.example.org, ns2.example.org, primary ns.invalid, \
+             but the configured resolvers say outside.example.net, primary ns.invalid",
+            "example.org has two faces: its authorities say ns1.example.org, ns2.example.org, primary ns.invalid, \
+             but the zone above says outside.example.net"
+        ]
+    );
+    let json = serde_json::to_string(&views).expect("JSON");
+    assert_eq!(serde_json::from_str::<Views>(&json).expect("views"), views);
 }

@@ -1,20 +1,17 @@
 //! Zone cuts and name servers, as the recursive resolvers and the configuration tell them.
 
-use std::{
-    collections::BTreeMap,
-    net::{IpAddr, SocketAddr},
-    sync::Arc,
-    time::Duration,
-};
+use std::{collections::BTreeMap, net::IpAddr, sync::Arc, time::Duration};
 
 use futures_util::future::{join, join_all};
 
 use super::{
     cache::{Cache, Timed},
+    endpoint::{Endpoint, Resolver},
     location::{LocateError, MAX_SERVERS, Server, Unresolved},
     options::{Authority, ZoneOptions},
     question::{Kind, Question},
     resolver::{ResolverError, Resolvers},
+    visibility::Visibility,
 };
 use crate::types::DnsName;
 
@@ -34,13 +31,14 @@ pub(super) struct Zone {
 }
 
 /// Every address of every server, first addresses first, so that trying them in order tries another server next.
-pub(super) fn addresses_of(servers: &[Server]) -> Vec<SocketAddr> {
+pub(super) fn addresses_of(servers: &[Server]) -> Vec<Endpoint> {
     let depth = servers.iter().map(|server| server.addresses.len()).max();
-    let mut addresses = Vec::new();
+    let mut addresses: Vec<Endpoint> = Vec::new();
     for place in 0..depth.unwrap_or(0) {
         for address in servers.iter().filter_map(|server| server.addresses.get(place)) {
-            if !addresses.contains(address) {
-                addresses.push(*address);
+            let endpoint = Endpoint::from(*address);
+            if !addresses.contains(&endpoint) {
+                addresses.push(endpoint);
             }
         }
     }
@@ -72,6 +70,51 @@ impl Zones {
             hosts: Cache::new(),
             addresses: Cache::new(),
         }
+    }
+
+    /// By whose word records at `owner` are visible, and the zone for which that is configured.
+    pub(super) fn visibility(&self, owner: &DnsName) -> Option<(&DnsName, Visibility)> {
+        let says = |options: &ZoneOptions| match options.visibility {
+            None if !options.authorities.is_empty() => Some(Visibility::Authorities),
+            said => said,
+        };
+        let enclosing = self
+            .configured
+            .iter()
+            .filter(|(apex, _)| owner.is_within(apex))
+            .filter_map(|(apex, options)| Some((apex, says(options)?)));
+        enclosing.max_by_key(|(apex, _)| apex.as_str().len())
+    }
+
+    /// The vantage resolvers of the nearest zone that names some, or none.
+    pub(super) fn vantage(&self, owner: &DnsName) -> Option<&[Resolver]> {
+        let enclosing = self
+            .configured
+            .iter()
+            .filter(|(apex, _)| owner.is_within(apex))
+            .filter_map(|(apex, options)| Some((apex, options.vantage.as_deref()?)));
+        let nearest = enclosing.max_by_key(|(apex, _)| apex.as_str().len());
+        nearest.map(|(_, vantage)| vantage)
+    }
+
+    /// The zone of `owner` where its authorities are not asked. By resolvers where they can be asked at all; else the
+    /// configured zone, which the operator names rightly.
+    pub(super) async fn indirect(
+        &self,
+        configured: &DnsName,
+        visibility: Visibility,
+        owner: &DnsName,
+    ) -> Result<Zone, LocateError> {
+        let apex = match (visibility, owner.parent()) {
+            (Visibility::Doh, Some(above)) => self.cut(above, owner).await?,
+            _ => configured.clone(),
+        };
+        Ok(Zone {
+            apex,
+            servers: Vec::new(),
+            unresolved: Vec::new(),
+            configured: true,
+        })
     }
 
     /// The zone that `owner` lies in, as far as it can be told without asking any

@@ -1,9 +1,6 @@
 //! Actions of an issuance: each asks one service and answers with an event.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    time::Duration,
-};
+use std::{collections::BTreeMap, time::Duration};
 
 use futures_util::future::try_join_all;
 use jiff::{SignedDuration, Timestamp};
@@ -15,7 +12,7 @@ use super::{
 };
 use crate::{
     acme::{self, Account, AuthorizationStatus, ChallengeKind, ChallengeStatus, OrderStatus},
-    challenge::{Patience, ROOM_PATIENCE},
+    challenge::{Deadline, Patience, ROOM_PATIENCE},
     clock::Clock,
     dns,
     issuance::{Action, Challenge, Event, Failure, Order, Origin, Scope, State},
@@ -200,7 +197,12 @@ impl Performer<'_> {
                 dns::DEFAULT_PROPAGATION_TIMEOUT.max(hint)
             }
         };
-        let deadline = Instant::now() + left(order, challenges, self.clock.now())?.min(patience);
+        let (now, left) = (Instant::now(), left(order, challenges, self.clock.now())?);
+        let deadline = Deadline {
+            by: now + left.min(patience),
+            end: now + left,
+            is_strict: self.world.propagation_timeout.is_some(),
+        };
         let mut last = String::new();
         let on_progress = |progress: dns::Progress| {
             let lagging: Vec<String> = progress.lagging().map(ToString::to_string).collect();
@@ -217,18 +219,7 @@ impl Performer<'_> {
             .await_visible(records, deadline, on_progress)
             .await
             .map_err(|error| fault::of_dns(&error))?;
-        let servers: BTreeSet<String> = report
-            .sightings
-            .iter()
-            .map(|sighting| sighting.address.to_string())
-            .collect();
-        let servers: Vec<String> = servers.into_iter().collect();
-        let text = format!(
-            "every record is visible at {} after {:.0?}",
-            servers.join(", "),
-            report.took
-        );
-        self.say.step(Stage::Propagate, text);
+        self.say.step(Stage::Propagate, report.to_string());
         Ok(Event::SeenEverywhere.into())
     }
 

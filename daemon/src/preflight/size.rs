@@ -4,7 +4,7 @@ use tokio::time::{Instant, timeout_at};
 
 use super::{Finding, Look, Outcome, Subject, Verdict};
 use crate::{
-    dns::{Dns, Location, Volume},
+    dns::{Dns, Indirect, Location, Volume},
     types::Identifier,
 };
 
@@ -17,6 +17,13 @@ const MANY: usize = 5;
 /// Looks at one owner name, where `count` values are to be published.
 pub(super) async fn look(dns: &Dns, location: &Location, count: usize, deadline: Instant) -> Finding {
     let look = Look::begin(Subject::Size, Identifier::from(location.owner.clone()));
+    if location.visibility.is_indirect() {
+        return look.end(Outcome {
+            verdict: Verdict::Unknown,
+            seen: Indirect::of(location).to_string(),
+            remedy: None,
+        });
+    }
     let outcome = match timeout_at(deadline, dns.volume(location)).await {
         Ok(Ok(volume)) => evaluate(&volume, location, count),
         Ok(Err(error)) => Outcome {

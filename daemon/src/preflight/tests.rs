@@ -27,7 +27,7 @@ impl Lab {
         net.resolve(RESOLVER);
         net.serve(SERVER, "example.org", &format!("{ZONE}{more}"));
         let options = Options {
-            resolvers: vec![address(RESOLVER)],
+            resolvers: vec![address(RESOLVER).into()],
             ..Options::default()
         };
         let dns = Dns::over(net.clone(), options).expect("good options");

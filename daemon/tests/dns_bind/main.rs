@@ -60,7 +60,7 @@ impl Lab {
             .collect();
         let resolver = Named::start(site.at(4), &forwards).await;
         let options = Options {
-            resolvers: vec![site.at(4)],
+            resolvers: vec![site.at(4).into()],
             name_server_port: site.port(),
             query_timeout: Duration::from_secs(2),
             ..Options::default()
@@ -252,7 +252,7 @@ async fn records_behind_a_cname_and_in_a_delegated_zone_are_seen_where_they_are(
         lab.partner.publish(zone, &location.owner, "here").await;
         let report = wait(&lab.dns, &location, &["here"], 10).await.expect("visible");
         assert_eq!(report.sightings.len(), 1);
-        assert_eq!(report.sightings[0].address, lab.site.at(3));
+        assert_eq!(report.sightings[0].endpoint, lab.site.at(3).into());
     }
 }
 
@@ -286,10 +286,12 @@ impl Pair {
             name(ZONE),
             ZoneOptions {
                 authorities: authorities.to_vec(),
+                ..ZoneOptions::default()
             },
         )]);
         // TEST-NET-1: a resolver that would not answer, were it asked
-        let resolvers = vec!["192.0.2.1:53".parse().expect("an address")];
+        let resolver: std::net::SocketAddr = "192.0.2.1:53".parse().expect("an address");
+        let resolvers = vec![resolver.into()];
         Dns::new(Options {
             zones,
             resolvers,

@@ -164,8 +164,8 @@ impl Named {
             false => Question::authoritative(name, Kind::Soa),
         };
         for _ in 0..400 {
-            let answer = Network
-                .ask(self.direct, &question, Duration::from_millis(200))
+            let answer = Network::default()
+                .ask(&self.direct.into(), &question, Duration::from_millis(200))
                 .await;
             if answer.is_ok_and(|answer| answer.is_conclusive() && (answer.authoritative || recursive)) {
                 return;

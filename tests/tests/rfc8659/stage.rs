@@ -53,7 +53,7 @@ pub fn nsupdate(bind: &Bind, zone: &str, lines: &str) {
 /// One that asks `resolver`, and name servers on the port of `server`.
 pub fn dns(resolver: SocketAddr, server: SocketAddr) -> Dns {
     Dns::new(Options {
-        resolvers: vec![resolver],
+        resolvers: vec![resolver.into()],
         name_server_port: server.port(),
         ..Options::default()
     })

@@ -1,8 +1,8 @@
 //! The lab's name server, asked without a network.
 
-use std::{net::SocketAddr, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
-use dns01d::dns::{Answer, Failure, QueryError, Question, Transport};
+use dns01d::dns::{Answer, Endpoint, Failure, QueryError, Question, Transport};
 use futures_util::future::{BoxFuture, FutureExt as _};
 use lab::dns::DnsServer;
 
@@ -15,7 +15,7 @@ const ID: u16 = 1;
 impl Transport for NameServer {
     fn ask<'a>(
         &'a self,
-        server: SocketAddr,
+        server: &'a Endpoint,
         question: &'a Question,
         timeout: Duration,
     ) -> BoxFuture<'a, Result<Answer, QueryError>> {
@@ -25,7 +25,7 @@ impl Transport for NameServer {
             .and_then(|request| self.0.answer(&request))
             .and_then(|octets| Answer::read(&octets, ID, question));
         let answer = answer.ok_or_else(|| QueryError {
-            server,
+            server: server.clone(),
             question: question.clone(),
             failure: Failure::Silent { waited: timeout },
         });

@@ -240,9 +240,10 @@ impl Stage {
         let server = self.dns.addr();
         let zone = dns::ZoneOptions {
             authorities: vec![dns::Authority::Address(server)],
+            ..dns::ZoneOptions::default()
         };
         let dns = dns::Options {
-            resolvers: vec![server],
+            resolvers: vec![server.into()],
             zones: BTreeMap::from([(apex, zone)]),
             ..dns::Options::default()
         };

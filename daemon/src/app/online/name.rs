@@ -12,7 +12,7 @@ use super::{
 use crate::{
     challenge::{CanaryPlace, CanaryStep, ChallengeError, Flight, Publisher},
     control::protocol::{Finding, Verdict},
-    dns::{self, Location, NotVisible, ServerTxt, Sighting, Standing},
+    dns::{self, Indirect, Location, NotVisible, ServerTxt, Sighting, Standing},
 };
 
 /// A server that shows a record this much later than the first is said to lag. It does no harm: it is waited for.
@@ -88,6 +88,7 @@ fn placed(place: &CanaryPlace, took: Duration, notes: &Notes) -> Finding {
         zone,
         chain,
         wildcard,
+        visibility,
         servers,
         unresolved,
     } = &place.location;
@@ -109,6 +110,9 @@ fn placed(place: &CanaryPlace, took: Duration, notes: &Notes) -> Finding {
             }
         })
         .collect();
+    if visibility.is_indirect() {
+        details.push(Indirect::of(&place.location).to_string());
+    }
     details.extend(wildcard.iter().map(|target| {
         format!("a wildcard's CNAME to {target} covers it until the record stands; it is not followed")
     }));
@@ -221,6 +225,11 @@ fn seen(report: &dns::Report, took: Duration, notes: &Notes) -> Finding {
     };
     let first = report.sightings.iter().filter_map(after).min();
     let count = report.sightings.iter().filter_map(after).count();
+    let at = match count {
+        // where nobody is asked
+        0 => report.to_string(),
+        count => format!("at {}", servers(count)),
+    };
     let left_out = report
         .sightings
         .iter()
@@ -228,13 +237,13 @@ fn seen(report: &dns::Report, took: Duration, notes: &Notes) -> Finding {
     Finding {
         verdict: if left_out { Verdict::Warning } else { Verdict::Fine },
         details: report.sightings.iter().map(|one| shown(one, first)).collect(),
-        ..notes.step("seen", format!("at {}", servers(count)), took)
+        ..notes.step("seen", at, took)
     }
 }
 
 /// What a server showed, and how long after the first one.
 fn shown(sighting: &Sighting, first: Option<Duration>) -> String {
-    let who = called(sighting.server.as_ref(), sighting.address);
+    let who = sighting.who().to_string();
     match (&sighting.standing, first) {
         (Standing::Visible { after }, Some(first)) if after.saturating_sub(first) >= LAGS => format!(
             "{who} lags: {:.1} s, {:.1} s after the first",
@@ -252,7 +261,7 @@ fn unshown(unseen: &NotVisible) -> String {
         .sightings
         .iter()
         .filter(|sighting| sighting.blocks())
-        .map(|sighting| called(sighting.server.as_ref(), sighting.address))
+        .map(|sighting| sighting.who().to_string())
         .collect();
     let waited = unseen.waited.as_secs_f64();
     match lacking.as_slice() {

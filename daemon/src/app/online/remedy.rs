@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 
 use crate::{
     challenge::{CanaryPlace, ChallengeError},
-    dns::{Failure, LocateError, Sighting, Standing},
+    dns::{Failure, LocateError, Sighting, Standing, Witness},
     plugin::FailureClass,
     types::DnsName,
 };
@@ -17,7 +17,9 @@ pub(super) fn of_place(name: &DnsName, error: &ChallengeError) -> Option<String>
             format!("add `zones: [{zone}]` to the provider that hosts it, then `dns01d reload`")
         }
         ChallengeError::Locate(LocateError::NoAuthority { zone, failures, .. }) => {
-            let asked = failures.first().map(|failure| dig("SOA", zone, failure.server));
+            let asked = failures
+                .first()
+                .map(|failure| dig("SOA", zone, failure.server.address));
             format!(
                 "see that the name servers of {zone} serve it{}; {again}",
                 asked.map(|asked| format!(": `{asked}`")).unwrap_or_default()
@@ -73,9 +75,16 @@ pub(super) fn of_call(place: &CanaryPlace, error: &ChallengeError) -> Option<Str
 pub(super) fn of_sighting(place: &CanaryPlace, sightings: &[Sighting]) -> Option<String> {
     let zone = &place.location.zone;
     let sighting = sightings.iter().find(|sighting| sighting.blocks())?;
-    let address = sighting.address;
-    let server = called(sighting.server.as_ref(), address);
+    let address = sighting.endpoint.address;
+    let server = sighting.who();
     Some(match &sighting.standing {
+        Standing::Remembers { until, .. } => format!(
+            "try again after {until:.0}, when it has forgotten: `dns01d check --online {}`",
+            place.identifier
+        ),
+        Standing::Failed(_) if !matches!(sighting.witness, Witness::Authority(_)) => format!(
+            "see that {server} answers this machine, or take it out of the configuration and `dns01d reload`"
+        ),
         Standing::Failed(Failure::NotAuthoritative | Failure::Rcode(_)) => format!(
             "make {server} serve {zone}, or take it out of the NS records of the zone and of its parent: `{}`",
             dig("SOA", zone, address)

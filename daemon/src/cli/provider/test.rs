@@ -244,7 +244,10 @@ fn dns_of(arguments: &Arguments) -> Result<Dns, TestError> {
         .collect();
     let mut options = dns::Options::default();
     if !authorities.is_empty() {
-        let zone = dns::ZoneOptions { authorities };
+        let zone = dns::ZoneOptions {
+            authorities,
+            ..dns::ZoneOptions::default()
+        };
         options.zones.insert(arguments.zone.clone(), zone);
     }
     Ok(Dns::new(options)?)

@@ -314,7 +314,8 @@ impl Builder<'_> {
         algorithm
     }
 
-    fn roots(&mut self, location: &Location, text: &Text) -> Option<PathBuf> {
+    /// The path of a file with trust roots.
+    pub(super) fn roots(&mut self, location: &Location, text: &Text) -> Option<PathBuf> {
         let path = self.file(location, text)?;
         if self.looks() && path.is_file() {
             match std::fs::read(&path) {

@@ -39,6 +39,7 @@ pub(super) mod route;
 mod secret;
 mod system;
 mod trial;
+mod zone;
 
 use merge::Entries;
 

@@ -91,6 +91,22 @@ pub(in crate::config) struct CanaryOf {
     pub interval: Option<Duration>,
 }
 
+/// By whose word a record is visible.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::config) enum Visibility {
+    Authorities,
+    Doh,
+    ProviderSync,
+    Wait(std::time::Duration),
+}
+
+/// The mapping form.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, expecting = "a mapping with `wait`")]
+struct WaitFor {
+    wait: Duration,
+}
+
 /// A type that one word, a list or a mapping can stand for. What it does not override is refused.
 trait Forms: Sized {
     /// What is expected, for a report.
@@ -147,7 +163,7 @@ macro_rules! in_forms {
     )+};
 }
 
-in_forms!(OneOrMore, Profile, Chain, Limits, Canary);
+in_forms!(OneOrMore, Profile, Chain, Limits, Canary, Visibility);
 
 impl Forms for OneOrMore {
     const EXPECTED: &'static str = "a name or a list of names";
@@ -217,5 +233,26 @@ impl Forms for Canary {
 
     fn map<'de, A: MapAccess<'de>>(map: A) -> Result<Self, A::Error> {
         Deserialize::deserialize(MapAccessDeserializer::new(map)).map(Canary::Of)
+    }
+}
+
+impl Forms for Visibility {
+    const EXPECTED: &'static str = "`authorities`, `doh`, `provider-sync` or `{wait: DURATION}`";
+
+    fn word<E: Error>(text: &str) -> Result<Self, E> {
+        match text {
+            "authorities" => Ok(Visibility::Authorities),
+            "doh" => Ok(Visibility::Doh),
+            "provider-sync" => Ok(Visibility::ProviderSync),
+            other => Err(E::unknown_variant(
+                other,
+                &["authorities", "doh", "provider-sync", "{wait: DURATION}"],
+            )),
+        }
+    }
+
+    fn map<'de, A: MapAccess<'de>>(map: A) -> Result<Self, A::Error> {
+        let WaitFor { wait: Duration(time) } = Deserialize::deserialize(MapAccessDeserializer::new(map))?;
+        Ok(Visibility::Wait(time))
     }
 }

@@ -9,7 +9,7 @@ use serde::Deserialize;
 mod choices;
 mod scalars;
 
-pub(super) use choices::{Canary, Chain, Limits, OneOrMore, Profile};
+pub(super) use choices::{Canary, Chain, Limits, OneOrMore, Profile, Visibility};
 pub(super) use scalars::{ByteSize, Duration, FileMode, Flag, Port, Rate, Text, Word, duration};
 
 use super::yaml::Tree;
@@ -175,6 +175,8 @@ pub(super) enum Sandbox {
 )]
 pub(super) struct Dns {
     pub resolvers: Vec<Text>,
+    pub vantage: Vec<Text>,
+    pub ca_file: Option<Text>,
     pub query_timeout: Option<Duration>,
     pub propagation_timeout: Option<Duration>,
     pub name_server_port: Option<Port>,
@@ -186,10 +188,13 @@ pub(super) struct Dns {
     default,
     deny_unknown_fields,
     rename_all = "kebab-case",
-    expecting = "a mapping with `authorities`"
+    expecting = "a mapping with `authorities` and more"
 )]
 pub(super) struct Zone {
     pub authorities: Vec<Text>,
+    pub resolvers: Vec<Text>,
+    pub vantage: Option<Vec<Text>>,
+    pub visibility: Option<Visibility>,
 }
 
 #[derive(Debug, Default, Deserialize)]

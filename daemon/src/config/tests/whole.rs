@@ -78,6 +78,7 @@ fn everything_that_is_written_reaches_its_part() {
             Authority::Address("127.0.0.1:5353".parse().expect("an address")),
             Authority::Host("ns1.example.test".parse().expect("a name"), 53),
         ],
+        ..ZoneOptions::default()
     };
     assert_eq!(
         config.dns.zones,

@@ -179,7 +179,9 @@ fn relevant(owner: DnsName, properties: Vec<Property>) -> Result<Option<Relevant
 }
 
 async fn ask(locator: &Locator, name: &DnsName) -> Result<Said, CaaError> {
-    if is_public(name) && !locator.zones.is_configured(name) {
+    let visibility = locator.zones.visibility(name);
+    let is_indirect = visibility.is_some_and(|(_, visibility)| visibility.is_indirect());
+    if is_indirect || is_public(name) && !locator.zones.is_configured(name) {
         return ask_resolver(locator, name).await;
     }
     match ask_authorities(locator, name).await {

@@ -265,7 +265,7 @@ impl Lab {
         net.serve(ONE, "example.org", &format!("{ORG}{more}"));
         net.serve(OTHER, "example.net", NET);
         let options = Options {
-            resolvers: vec![address(RESOLVER)],
+            resolvers: vec![address(RESOLVER).into()],
             ..Options::default()
         };
         let dns = Dns::over(net.clone(), options).expect("good options");
@@ -277,10 +277,16 @@ impl Lab {
         let Lab { net, .. } = Lab::new(more);
         let zone = |apex, server| {
             let authorities = vec![Authority::Address(address(server))];
-            (name(apex), ZoneOptions { authorities })
+            (
+                name(apex),
+                ZoneOptions {
+                    authorities,
+                    ..ZoneOptions::default()
+                },
+            )
         };
         let options = Options {
-            resolvers: vec![address(RESOLVER)],
+            resolvers: vec![address(RESOLVER).into()],
             zones: [zone("example.org", ONE), zone("example.net", OTHER)].into(),
             ..Options::default()
         };

@@ -23,7 +23,7 @@ async fn security(first: Mood, second: Mood, more: &str) -> (Security, usize) {
     }
     net.serve(SERVER, "example.org", more);
     let options = Options {
-        resolvers: vec![address(ONE), address(TWO)],
+        resolvers: vec![address(ONE).into(), address(TWO).into()],
         ..Options::default()
     };
     let dns = Dns::over(net.clone(), options).expect("good options");
@@ -45,7 +45,7 @@ async fn a_resolver_that_found_the_zone_secure_is_believed_after_one_question() 
     assert_eq!(
         found,
         Security::Secure {
-            resolver: address(ONE)
+            resolver: address(ONE).into()
         }
     );
     assert_eq!(asked, 1);
@@ -57,7 +57,7 @@ async fn a_zone_without_ds_needs_no_signatures() {
     assert_eq!(
         found,
         Security::Insecure {
-            resolver: address(ONE)
+            resolver: address(ONE).into()
         }
     );
     assert_eq!(asked, 2);
@@ -72,14 +72,14 @@ async fn a_resolver_that_does_not_look_at_signatures_says_nothing_of_them() {
     assert_eq!(
         why,
         Unsure::NotValidating {
-            resolver: address(ONE)
+            resolver: address(ONE).into()
         }
     );
     let (found, _) = security(Mood::Well, Mood::Validates, "example.org DS 12345").await;
     assert_eq!(
         found,
         Security::Secure {
-            resolver: address(TWO)
+            resolver: address(TWO).into()
         },
         "another one does"
     );
@@ -131,7 +131,7 @@ async fn nothing_is_asked_about_a_zone_at_a_challenge_name() {
     let net = Arc::new(FakeNet::default());
     net.resolve(ONE);
     let options = Options {
-        resolvers: vec![address(ONE)],
+        resolvers: vec![address(ONE).into()],
         ..Options::default()
     };
     let dns = Dns::over(net.clone(), options).expect("good options");

@@ -7,7 +7,7 @@ use tokio::time::Instant;
 
 use super::{
     pace::Pace,
-    sighting::{Sighting, Standing},
+    sighting::{Sighting, Standing, Witness},
 };
 use crate::{dns::failure::Failure, dns::location::Location, types::DnsName};
 
@@ -35,6 +35,7 @@ pub(super) struct Board {
 
 #[derive(Debug)]
 struct Row {
+    address: SocketAddr,
     sighting: Sighting,
     values: Vec<String>,
     interval: Duration,
@@ -60,9 +61,10 @@ impl Board {
             for server in &location.servers {
                 let first = board.rows.len();
                 board.rows.extend(server.addresses.iter().map(|address| Row {
+                    address: *address,
                     sighting: Sighting {
-                        server: server.name.clone(),
-                        address: *address,
+                        witness: Witness::Authority(server.name.clone()),
+                        endpoint: (*address).into(),
                         owner: owner.clone(),
                         standing: Standing::Unasked,
                     },
@@ -78,7 +80,7 @@ impl Board {
 
     /// The addresses to ask.
     pub(super) fn addresses(&self) -> Vec<SocketAddr> {
-        let mut addresses: Vec<_> = self.rows.iter().map(|row| row.sighting.address).collect();
+        let mut addresses: Vec<_> = self.rows.iter().map(|row| row.address).collect();
         addresses.sort_unstable();
         addresses.dedup();
         addresses
@@ -88,10 +90,7 @@ impl Board {
     /// same time go together. `None` when it has nothing more to show.
     pub(super) fn next_round(&self, address: SocketAddr) -> Option<(Instant, Vec<DnsName>)> {
         let open = || {
-            let here = self
-                .rows
-                .iter()
-                .filter(move |row| row.sighting.address == address);
+            let here = self.rows.iter().filter(move |row| row.address == address);
             here.filter(|row| !matches!(row.sighting.standing, Standing::Visible { .. }))
         };
         let due = open().map(|row| row.due).min()?;
@@ -116,7 +115,7 @@ impl Board {
         let now = Instant::now();
         let mut changed = false;
         let rows = self.rows.iter_mut();
-        for row in rows.filter(|row| row.sighting.address == address && row.sighting.owner == *owner) {
+        for row in rows.filter(|row| row.address == address && row.sighting.owner == *owner) {
             let standing = match (judge(&row.values), &row.sighting.standing) {
                 (Standing::Seen, Standing::Seen) => Standing::Visible {
                     after: now - self.started,
@@ -168,11 +167,13 @@ impl Board {
     /// The standing of a row within its server, and whether it blocks.
     fn standing(&self, group: &[usize], row: usize) -> (&Standing, bool) {
         const LEFT_OUT: &Standing = &Standing::LeftOut;
-        let sighting = &self.rows[row].sighting;
+        let Row {
+            address, sighting, ..
+        } = &self.rows[row];
         let shown = |&row: &usize| matches!(self.rows[row].sighting.standing, Standing::Visible { .. });
         if sighting.standing == Standing::Failed(Failure::Unreachable)
             && group.iter().any(shown)
-            && !self.family_works(sighting.address.is_ipv4())
+            && !self.family_works(address.is_ipv4())
         {
             return (LEFT_OUT, false);
         }
@@ -182,10 +183,7 @@ impl Board {
     /// True when any server answered over this family: then an unreachable one is
     /// that server's fault, not ours.
     fn family_works(&self, v4: bool) -> bool {
-        let family = self
-            .rows
-            .iter()
-            .filter(|row| row.sighting.address.is_ipv4() == v4);
+        let family = self.rows.iter().filter(|row| row.address.is_ipv4() == v4);
         family.into_iter().any(|row| row.sighting.standing.is_answer())
     }
 }

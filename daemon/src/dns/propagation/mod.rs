@@ -1,10 +1,11 @@
 //! Waiting until every authoritative server shows every record.
 //!
 //! The CA asks any of them, from five places; so all must agree, on all their
-//! addresses, twice in a row. No recursive resolver takes part: it would
-//! remember a "no" that comes too early.
+//! addresses, twice in a row. Recursive resolvers take part only afterwards
+//! ([`echo`]): they would remember a "no" that comes too early.
 
 mod board;
+mod echo;
 mod pace;
 mod sighting;
 
@@ -18,9 +19,11 @@ use tokio::time::Instant;
 
 use board::Board;
 pub use board::Wanted;
+pub use echo::Patience;
+pub(super) use echo::{Echo, wait_echoed};
 pub use pace::{DEFAULT_CAP, DEFAULT_FLOOR, Pace};
 pub(super) use sighting::printable;
-pub use sighting::{NotVisible, Progress, Report, SHOWN, Sighting, Standing};
+pub use sighting::{Indirect, NotVisible, Progress, Report, SHOWN, Sighting, Standing, Witness};
 
 use super::{
     answer::Answer,
@@ -86,7 +89,15 @@ pub(super) async fn wait_visible(
             unresolved.push(host.clone());
         }
     }
+    let mut indirect: Vec<Indirect> = Vec::new();
+    for Wanted { location, .. } in wanted {
+        let zone = Indirect::of(location);
+        if location.visibility.is_indirect() && !indirect.contains(&zone) {
+            indirect.push(zone);
+        }
+    }
     Ok(Report {
+        indirect,
         took: board.waited(),
         sightings: board.sightings(),
         unresolved,
@@ -104,7 +115,7 @@ async fn ask_when_due(
     tokio::time::sleep_until(due).await;
     let questions = owners.into_iter().map(|owner| async move {
         let question = Question::authoritative(owner, Kind::Txt);
-        let result = transport.ask(address, &question, timeout).await;
+        let result = transport.ask(&address.into(), &question, timeout).await;
         (question.name, result)
     });
     let answers = stream::iter(questions)

@@ -1,25 +1,40 @@
 //! What one server shows of one record set, in words for an operator.
 
-use std::{fmt, net::SocketAddr, time::Duration};
+use std::{fmt, time::Duration};
+
+use jiff::Timestamp;
 
 use super::super::{
     answer::Answer,
+    endpoint::Endpoint,
     failure::Failure,
-    location::{Retry, Unresolved},
+    location::{CLOSED, Location, Retry, Unresolved},
+    visibility::Visibility,
 };
 use crate::types::DnsName;
 
 /// One server address and one owner name.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Sighting {
-    /// The server's name; `None` when it is configured by address.
-    pub server: Option<DnsName>,
-    /// The address asked.
-    pub address: SocketAddr,
+    /// What kind of server it is.
+    pub witness: Witness,
+    /// The address asked, and how.
+    pub endpoint: Endpoint,
     /// The name whose TXT values are wanted.
     pub owner: DnsName,
     /// What the server shows.
     pub standing: Standing,
+}
+
+/// What kind of server saw, or did not see.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Witness {
+    /// An authority, by its name in the NS set; `None` when it is configured by address.
+    Authority(Option<DnsName>),
+    /// A resolver whose word counts in place of the authorities' ([`Visibility::Doh`]).
+    Resolver,
+    /// A resolver that must agree with the authorities.
+    Vantage,
 }
 
 /// What a server shows.
@@ -43,6 +58,17 @@ pub enum Standing {
         /// The zone's serial there, when the answer told.
         serial: Option<u32>,
     },
+    /// A resolver's answer without some of the values. It gives the same answer until it has forgotten.
+    Remembers {
+        /// How many are missing.
+        missing: usize,
+        /// Up to [`SHOWN`] of the values that are there instead or besides.
+        shows: Vec<String>,
+        /// The name that it holds to be the owner's alias, where the values are not looked for.
+        alias: Option<String>,
+        /// When it asks again, as far as its answer tells.
+        until: Timestamp,
+    },
     /// No usable answer.
     Failed(Failure),
     /// No address of this family can be reached from here, and the server shows
@@ -64,26 +90,46 @@ impl Standing {
         if !answer.authoritative {
             return Standing::Failed(Failure::NotAuthoritative);
         }
-        let found = answer.txt(owner);
-        let missing = values
-            .iter()
-            .filter(|value| !found.iter().any(|txt| txt == value.as_bytes()))
-            .count();
-        if missing == 0 {
-            return Standing::Seen;
+        match missing(answer, owner, values) {
+            (0, _) => Standing::Seen,
+            (missing, shows) => Standing::Lagging {
+                missing,
+                shows,
+                serial: answer.serial(),
+            },
         }
-        let shows = found.iter().take(SHOWN).map(|txt| printable(txt)).collect();
-        Standing::Lagging {
-            missing,
-            shows,
-            serial: answer.serial(),
+    }
+
+    /// Reads a resolver's TXT answer about `owner`, given at `now`.
+    pub(super) fn of_resolver(
+        answer: &Answer,
+        owner: &DnsName,
+        values: &[String],
+        now: Timestamp,
+    ) -> Standing {
+        if !answer.is_conclusive() {
+            return Standing::Failed(Failure::Rcode(answer.rcode));
+        }
+        match missing(answer, owner, values) {
+            (0, _) => Standing::Seen,
+            (missing, shows) => Standing::Remembers {
+                missing,
+                shows,
+                alias: answer
+                    .cname(owner)
+                    .map(|target| target.map_or_else(|text| text, |name| name.to_string())),
+                until: now.checked_add(answer.memory()).unwrap_or(Timestamp::MAX),
+            },
         }
     }
 
     /// True when the server answered at all.
     pub(super) fn is_answer(&self) -> bool {
         match self {
-            Standing::Visible { .. } | Standing::Seen | Standing::Lagging { .. } => true,
+            Standing::Visible { .. }
+            | Standing::Seen
+            | Standing::Lagging { .. }
+            | Standing::Remembers { .. } => true,
             Standing::Failed(failure) => {
                 matches!(
                     failure,
@@ -93,6 +139,16 @@ impl Standing {
             Standing::Unasked | Standing::LeftOut => false,
         }
     }
+}
+
+/// How many of `values` an answer lacks at `owner`, and some of what it shows.
+fn missing(answer: &Answer, owner: &DnsName, values: &[String]) -> (usize, Vec<String>) {
+    let found = answer.txt(owner);
+    let missing = values
+        .iter()
+        .filter(|value| !found.iter().any(|txt| txt == value.as_bytes()));
+    let shows = found.iter().take(SHOWN).map(|txt| printable(txt));
+    (missing.count(), shows.collect())
 }
 
 /// A TXT value for people: printable ASCII as it is, all else as `\DDD` (RFC 1035 5.1).
@@ -114,10 +170,14 @@ impl Sighting {
         !matches!(self.standing, Standing::Visible { .. } | Standing::LeftOut)
     }
 
-    fn who(&self) -> impl fmt::Display {
-        fmt::from_fn(|f| match &self.server {
-            Some(name) => write!(f, "{name} ({})", self.address),
-            None => write!(f, "{}", self.address),
+    /// The server, for people.
+    pub fn who(&self) -> impl fmt::Display {
+        let endpoint = &self.endpoint;
+        fmt::from_fn(move |f| match &self.witness {
+            Witness::Authority(Some(name)) => write!(f, "{name} ({endpoint})"),
+            Witness::Authority(None) => write!(f, "{endpoint}"),
+            Witness::Resolver => write!(f, "the resolver {endpoint}"),
+            Witness::Vantage => write!(f, "the vantage resolver {endpoint}"),
         })
     }
 }
@@ -140,15 +200,37 @@ impl fmt::Display for Sighting {
                 }
                 serial.map_or(Ok(()), |serial| write!(f, ", serial {serial}"))
             }
+            Standing::Remembers {
+                missing,
+                shows,
+                alias,
+                until,
+            } => {
+                write!(f, "{who} lacks {missing} of the values of {owner}")?;
+                if !shows.is_empty() {
+                    write!(f, ", shows {}", shows.join(", "))?;
+                }
+                if let Some(alias) = alias {
+                    write!(
+                        f,
+                        ", holds it to be an alias of {alias}, which is followed only where authorities are asked"
+                    )?;
+                }
+                write!(f, ", and remembers so until {until:.0}")
+            }
             Standing::Failed(failure) => {
                 write!(
                     f,
                     "{who} cannot be asked for {owner}: {}",
-                    failure.by(self.address)
+                    failure.by(&self.endpoint)
                 )
             }
             Standing::LeftOut => {
-                let family = if self.address.is_ipv4() { "IPv4" } else { "IPv6" };
+                let family = if self.endpoint.address.is_ipv4() {
+                    "IPv4"
+                } else {
+                    "IPv6"
+                };
                 write!(
                     f,
                     "{who} is left out for {owner}: {family} does not work from here"
@@ -174,6 +256,36 @@ impl Progress {
     }
 }
 
+/// A record set counted as visible otherwise than by the word of the authorities.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Indirect {
+    /// The zone.
+    pub zone: DnsName,
+    /// By whose word.
+    pub visibility: Visibility,
+}
+
+impl Indirect {
+    /// That of a place.
+    pub fn of(location: &Location) -> Self {
+        Indirect {
+            zone: location.zone.clone(),
+            visibility: location.visibility,
+        }
+    }
+}
+
+impl fmt::Display for Indirect {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Indirect { zone, visibility } = self;
+        write!(
+            f,
+            "visibility of {zone} is `{visibility}`: {}",
+            visibility.meaning()
+        )
+    }
+}
+
 /// Every server showed every value.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Report {
@@ -183,11 +295,36 @@ pub struct Report {
     pub sightings: Vec<Sighting>,
     /// Name servers that could not be asked because their addresses are not known.
     pub unresolved: Vec<Unresolved>,
+    /// Zones whose authorities were not asked.
+    pub indirect: Vec<Indirect>,
+}
+
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut servers: Vec<String> = self
+            .sightings
+            .iter()
+            .map(|sighting| sighting.endpoint.to_string())
+            .collect();
+        servers.sort_unstable();
+        servers.dedup();
+        if servers.is_empty() {
+            write!(f, "every record counts as visible after {:.0?}", self.took)?;
+        } else {
+            let servers = servers.join(", ");
+            write!(f, "every record is visible at {servers} after {:.0?}", self.took)?;
+        }
+        self.indirect.iter().try_for_each(|zone| write!(f, "; {zone}"))
+    }
 }
 
 /// The deadline came first.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("not visible after {waited:.0?}: {}", blockers(sightings))]
+#[error(
+    "not visible after {waited:.0?}: {}{}",
+    blockers(sightings),
+    closed(sightings)
+)]
 pub struct NotVisible {
     /// How long we waited.
     pub waited: Duration,
@@ -199,6 +336,19 @@ impl NotVisible {
     /// Time helps: the record may appear later.
     pub fn retry(&self) -> Retry {
         Retry::Backoff
+    }
+}
+
+/// What may help when no authority let anything be heard.
+fn closed(sightings: &[Sighting]) -> &'static str {
+    let silent = |sighting: &Sighting| {
+        let silence = matches!(&sighting.standing, Standing::Failed(failure) if failure.is_silence());
+        silence && matches!(sighting.witness, Witness::Authority(_))
+    };
+    if !sightings.is_empty() && sightings.iter().all(silent) {
+        CLOSED
+    } else {
+        ""
     }
 }
 

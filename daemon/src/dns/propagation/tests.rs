@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::super::{
-    Dns, Failure, Location, Options, Rcode, Server, Unresolved,
+    Dns, Failure, Location, Options, Rcode, Server, Unresolved, Visibility,
     fake::{FakeNet, Mood, address},
 };
 use super::*;
@@ -25,6 +25,7 @@ fn location(owner: &str) -> Location {
         zone: name(ZONE),
         chain: Vec::new(),
         wildcard: None,
+        visibility: Visibility::Authorities,
         servers: vec![
             Server {
                 name: Some(name("ns1.example.org")),
@@ -177,7 +178,7 @@ async fn a_record_that_vanishes_between_two_looks_does_not_count() {
         .filter(|sighting| sighting.blocks())
         .collect();
     assert_eq!(lagging.len(), 1);
-    assert_eq!(lagging[0].address, address(SLOW));
+    assert_eq!(lagging[0].endpoint, address(SLOW).into());
 }
 
 #[tokio::test(start_paused = true)]

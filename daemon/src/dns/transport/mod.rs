@@ -1,15 +1,18 @@
 //! How a question reaches a server: a seam, so that tests can be the servers.
 
+mod https;
 mod tcp;
+mod tls;
 mod udp;
 
-use std::{fmt::Debug, net::SocketAddr, time::Duration};
+use std::{fmt::Debug, net::SocketAddr, path::PathBuf, time::Duration};
 
 use futures_util::future::BoxFuture;
 use tokio::time::Instant;
 
 use super::{
     answer::{Answer, Reading},
+    endpoint::{Channel, Endpoint},
     failure::{Failure, Malformation, QueryError, Rcode},
     question::Question,
 };
@@ -23,33 +26,47 @@ pub trait Transport: Debug + Send + Sync + 'static {
     /// When nothing came that could be read as an answer to this question.
     fn ask<'a>(
         &'a self,
-        server: SocketAddr,
+        server: &'a Endpoint,
         question: &'a Question,
         timeout: Duration,
     ) -> BoxFuture<'a, Result<Answer, QueryError>>;
 }
 
-/// UDP, then TCP.
+/// The network, over every [`Channel`].
 ///
-/// Each exchange has a socket of its own, connected (the kernel drops what comes
+/// Without encryption, each exchange has a socket of its own, connected (the kernel drops what comes
 /// from elsewhere), on a port that the kernel picks at random, with a random id:
 /// who cannot see the question cannot forge the answer. UDP gets half of the time
 /// and is sent twice in it; truncation, silence and garbage lead to TCP.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Network;
+#[derive(Debug, Default)]
+pub struct Network {
+    tls: tls::Connections,
+    https: https::Clients,
+}
+
+impl Network {
+    /// Trusts the roots in `ca_file`, besides the system's, to certify encrypted resolvers. The file is read when
+    /// the first of them is asked.
+    pub fn new(ca_file: Option<PathBuf>) -> Self {
+        Network {
+            tls: tls::Connections::new(ca_file.clone()),
+            https: https::Clients::new(ca_file),
+        }
+    }
+}
 
 impl Transport for Network {
     fn ask<'a>(
         &'a self,
-        server: SocketAddr,
+        server: &'a Endpoint,
         question: &'a Question,
         timeout: Duration,
     ) -> BoxFuture<'a, Result<Answer, QueryError>> {
         Box::pin(async move {
-            ask(server, question, timeout)
+            self.exchange(server, question, timeout)
                 .await
                 .map_err(|failure| QueryError {
-                    server,
+                    server: server.clone(),
                     question: question.clone(),
                     failure,
                 })
@@ -57,18 +74,53 @@ impl Transport for Network {
     }
 }
 
-async fn ask(server: SocketAddr, question: &Question, timeout: Duration) -> Result<Answer, Failure> {
-    let start = Instant::now();
-    let answer = exchange(server, question, true, start, timeout).await?;
-    // RFC 6891 7: servers from before EDNS
-    let left = timeout.saturating_sub(start.elapsed());
-    if matches!(answer.rcode, Rcode::FORM_ERR | Rcode::NOT_IMP | Rcode::BAD_VERS) && !left.is_zero() {
-        return exchange(server, question, false, Instant::now(), left).await;
+impl Network {
+    async fn exchange(
+        &self,
+        server: &Endpoint,
+        question: &Question,
+        timeout: Duration,
+    ) -> Result<Answer, Failure> {
+        let start = Instant::now();
+        let answer = self.carry(server, question, true, start, timeout).await?;
+        // RFC 6891 7: servers from before EDNS
+        let left = timeout.saturating_sub(start.elapsed());
+        if matches!(answer.rcode, Rcode::FORM_ERR | Rcode::NOT_IMP | Rcode::BAD_VERS) && !left.is_zero() {
+            return self.carry(server, question, false, Instant::now(), left).await;
+        }
+        Ok(answer)
     }
-    Ok(answer)
+
+    async fn carry(
+        &self,
+        server: &Endpoint,
+        question: &Question,
+        edns: bool,
+        start: Instant,
+        timeout: Duration,
+    ) -> Result<Answer, Failure> {
+        let within = async {
+            match &server.channel {
+                Channel::Plain => datagram_first(server.address, question, edns, start, timeout).await,
+                Channel::Tcp => tcp::exchange(server.address, question, edns).await,
+                Channel::Tls { name } => self.tls.exchange(server, name.as_ref(), question, edns).await,
+                Channel::Https { name, path } => {
+                    self.https
+                        .exchange(server, name.as_ref(), path, question, edns)
+                        .await
+                }
+            }
+        };
+        let silent = |_| Failure::Silent { waited: timeout };
+        tokio::time::timeout_at(start + timeout, within)
+            .await
+            .map_err(silent)
+            .flatten()
+    }
 }
 
-async fn exchange(
+/// UDP gets half of the time and is sent twice in it; truncation, silence and garbage lead to TCP.
+async fn datagram_first(
     server: SocketAddr,
     question: &Question,
     edns: bool,

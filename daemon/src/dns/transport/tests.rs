@@ -87,9 +87,9 @@ async fn ask_while(
         serve.await;
         std::future::pending::<()>().await;
     };
-    let question = question();
+    let (network, server, question) = (Network::default(), Endpoint::from(address), question());
     tokio::select! {
-        result = Network.ask(address, &question, timeout) => result,
+        result = network.ask(&server, &question, timeout) => result,
         () = serve => unreachable!("pending"),
     }
 }
