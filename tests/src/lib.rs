@@ -6,6 +6,7 @@
 //! - [`acme_dns`], [`portal`]: the services that two providers write to, with faults;
 //! - [`bind`], [`knot`], [`powerdns`], [`pebble`]: guards around the real servers, for the truth that the lab cannot give;
 //! - [`unbound`], [`signing`]: a validating resolver, and zones for it to judge;
+//! - [`named`]: BIND with views, and as a resolver over TLS and HTTPS;
 //! - [`moto`]: a guard around the stand-in for AWS;
 //! - [`cloudflare`]: a strict double of Cloudflare's API;
 //! - [`daemon`]: a guard around the real daemon, with a configuration of its own;
@@ -28,6 +29,7 @@ pub mod dns;
 mod knobs;
 pub mod knot;
 pub mod moto;
+pub mod named;
 pub mod pebble;
 pub mod portal;
 pub mod powerdns;
