@@ -89,7 +89,7 @@ impl Publisher {
         let names: BTreeSet<&DnsName> = identifiers.iter().map(Identifier::name).collect();
         let places = names.into_iter().map(|name| async move {
             let (location, instance) = self.whereabouts(name, "_acme-challenge").await?;
-            self.can_be_seen(&location, instance).await?;
+            self.can_be_seen(name, &location, instance).await?;
             Ok::<_, ChallengeError>(location)
         });
         try_join_all(places).await

@@ -14,11 +14,11 @@ use tracing::info;
 
 use super::{
     ChallengeError, Publisher,
-    publisher::{pace, spread},
+    publisher::{CALL_TIMEOUT, CHALLENGE_TTL, empty_record, pace, spread, unpublished},
 };
 use crate::{
     dns::{self, Location, Visibility, Wanted},
-    plugin::InstanceInfo,
+    plugin::{Failure, FailureClass, InstanceInfo},
     store::{Record, RecordPhase},
     types::{DnsName, InstanceName},
 };
@@ -56,18 +56,30 @@ impl Deadline {
 }
 
 impl Publisher {
-    /// Whether there is anybody by whose word records at a place are visible.
+    /// Whether there is anybody by whose word records at a place are visible. Many plugins know only when asked
+    /// whether they can tell, so they are asked of a record that is not there yet.
     pub(super) async fn can_be_seen(
         &self,
+        identifier: &DnsName,
         location: &Location,
         instance: &InstanceName,
     ) -> Result<(), ChallengeError> {
         if location.visibility != Visibility::ProviderSync {
             return Ok(());
         }
-        let silent = self.silent.lock().contains(instance);
-        if !silent && self.info(instance, super::publisher::CALL_TIMEOUT).await?.syncs {
-            return Ok(());
+        let tells = self.info(instance, CALL_TIMEOUT).await?.syncs;
+        if tells && !self.silent.lock().contains(instance) {
+            let row = empty_record(identifier, instance, location.clone());
+            let asked = [unpublished(&row, CHALLENGE_TTL)];
+            let said = self.client(instance)?.sync(&asked, CALL_TIMEOUT).await;
+            // any other word is about that record
+            let unsupported = |failure: &Failure| failure.class == FailureClass::Unsupported;
+            let is_silent =
+                said.is_ok_and(|said| said.iter().any(|one| one.as_ref().is_err_and(unsupported)));
+            if !is_silent {
+                return Ok(());
+            }
+            self.silent.lock().insert(instance.clone());
         }
         Err(ChallengeError::CannotTell {
             instance: instance.clone(),

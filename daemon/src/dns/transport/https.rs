@@ -131,17 +131,30 @@ async fn read(mut response: reqwest::Response) -> Result<Vec<u8>, Failure> {
     Ok(body)
 }
 
-/// The innermost cause says most; one of the socket is told as for any other channel.
+/// The innermost cause says most, and what quotes it whole says more: why a certificate is not trusted, say. One of
+/// the socket is told as for any other channel.
 fn failure(error: &reqwest::Error) -> Failure {
-    let mut innermost: &(dyn Error + 'static) = error;
-    let mut socket = None;
-    while let Some(source) = innermost.source() {
-        innermost = source;
-        socket = innermost.downcast_ref::<io::Error>().or(socket);
+    let mut causes = Vec::new();
+    let mut next = error.source();
+    while let Some(cause) = next {
+        causes.push(cause);
+        next = cause.source();
     }
+    let socket = causes
+        .iter()
+        .rev()
+        .find_map(|cause| cause.downcast_ref::<io::Error>());
+    let innermost = causes
+        .last()
+        .map_or_else(|| error.to_string(), ToString::to_string);
+    let quoting = causes
+        .iter()
+        .map(ToString::to_string)
+        .find(|text| text.contains(&innermost));
+    let said = quoting.unwrap_or(innermost);
     match socket.map(Failure::of_socket) {
         Some(known @ (Failure::ConnectionRefused | Failure::Unreachable)) => known,
-        _ if error.is_connect() => Failure::Tls(innermost.to_string()),
-        _ => Failure::Http(innermost.to_string()),
+        _ if error.is_connect() => Failure::Tls(said),
+        _ => Failure::Http(said),
     }
 }
