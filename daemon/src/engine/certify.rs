@@ -96,7 +96,14 @@ impl Performer<'_> {
                 return Err(fault::refused(text));
             }
         };
-        let (text, chain) = self.download(&account, url, csr).await?;
+        let public = match key {
+            Some(key) => public(key)?,
+            None => {
+                let request = Csr::parse(csr).map_err(|error| fault::refused(error.to_string()))?;
+                request.public_key().clone()
+            }
+        };
+        let (text, chain) = self.download(&account, url, &public).await?;
         let until = chain.not_after();
         self.say.step(
             Stage::Finalize,
@@ -118,17 +125,16 @@ impl Performer<'_> {
         }
     }
 
-    /// The chain that is preferred, of those that the CA offers and that fit; and its text.
+    /// The chain that is preferred, of those that the CA offers and that fit the key; and its text.
     async fn download(
         &self,
         account: &Account,
         url: &CertificateUrl,
-        csr: &[u8],
+        key: &PublicKey,
     ) -> Result<(String, Chain), Failure> {
         let of_order = |error: acme::Error| fault::of_order(&error);
-        let request = Csr::parse(csr).map_err(|error| fault::refused(error.to_string()))?;
         let downloaded = account.certificate(url).await.map_err(of_order)?;
-        let first = self.verified(&downloaded.pem, Some(request.public_key()))?;
+        let first = self.verified(&downloaded.pem, Some(key))?;
         let mut texts = vec![downloaded.pem];
         let mut chains = vec![first];
         let preference = &self.certificate.chain;
@@ -143,7 +149,7 @@ impl Performer<'_> {
                         continue;
                     }
                 };
-                match self.verified(&text, Some(request.public_key())) {
+                match self.verified(&text, Some(key)) {
                     Ok(chain) => {
                         texts.push(text);
                         chains.push(chain);
@@ -177,7 +183,7 @@ impl Performer<'_> {
         }
     }
 
-    /// `verified` is the chain of `text` where this process has verified it.
+    /// `verified` is the chain of `text` where this process has verified it, and compared it with the key.
     pub(super) async fn write(
         &self,
         text: &str,
@@ -185,18 +191,14 @@ impl Performer<'_> {
         key: Option<&Secret>,
     ) -> Result<Performed, Failure> {
         self.usable(key)?;
-        // of a request's key nothing is known here any more; it was compared when the chain came
-        let public = match key {
-            Some(key) => {
-                let key = PrivateKey::from_pem(key).map_err(|error| fault::refused(error.to_string()))?;
-                Some(key.public())
-            }
-            None => None,
-        };
         let mut read = None;
         let chain = match verified {
-            Some(chain) if public.as_ref().is_none_or(|key| chain.is_for(key)) => chain,
-            _ => read.insert(self.verified(text, public.as_ref())?),
+            Some(chain) => chain,
+            None => {
+                // of a request's key nothing is known here any more; it was compared when the chain came
+                let key = key.map(public).transpose()?;
+                read.insert(self.verified(text, key.as_ref())?)
+            }
         };
         let files = Files::new(key.cloned(), chain);
         let outputs = Outputs::new(self.certificate.output.clone());
@@ -244,6 +246,11 @@ impl Performer<'_> {
         }
         Ok(chain)
     }
+}
+
+fn public(key: &Secret) -> Result<PublicKey, Failure> {
+    let key = PrivateKey::from_pem(key).map_err(|error| fault::refused(error.to_string()))?;
+    Ok(key.public())
 }
 
 fn generated(kind: KeyType, identifiers: &[Identifier]) -> Result<(Secret, Vec<u8>), String> {
