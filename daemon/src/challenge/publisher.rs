@@ -80,6 +80,11 @@ impl Publisher {
         }
     }
 
+    /// Where it asks.
+    pub fn dns(&self) -> &Dns {
+        &self.dns
+    }
+
     /// Where the challenge record of each name goes, once there is a zone and a provider for all of them; before the
     /// CA is asked for anything.
     ///

@@ -51,7 +51,7 @@ pub use propagation::{
 pub use question::{Checking, Kind, Question};
 pub use resolver::ResolverError;
 pub use transport::{Network, Transport};
-pub use views::{Start, View, ViewDifference, Views};
+pub use views::{Face, Start, View, Views};
 pub use visibility::Visibility;
 pub use volume::Volume;
 

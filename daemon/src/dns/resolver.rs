@@ -1,11 +1,6 @@
 //! The recursive resolvers, and the names they must not hear of.
 
-use std::{
-    net::IpAddr,
-    path::{Path, PathBuf},
-    sync::Arc,
-    time::Duration,
-};
+use std::{net::IpAddr, path::PathBuf, sync::Arc, time::Duration};
 
 use futures_util::future::{join, join_all};
 
@@ -158,8 +153,17 @@ impl Resolvers {
         }
         match &self.general {
             Source::Given(resolvers) => resolvers.clone(),
-            Source::File(path) => system(path).await,
+            Source::File(path) => {
+                let listed = resolv_conf::read(path).await;
+                listed.into_iter().map(Resolver::from).collect()
+            }
         }
+    }
+
+    /// True when those that answer for `name` are the system's.
+    pub(super) fn are_of_system(&self, name: &DnsName) -> bool {
+        let own = self.zones.iter().any(|(apex, _)| name.is_within(apex));
+        !own && matches!(self.general, Source::File(_))
     }
 
     /// Where they are. No resolver hears of `off_limits` or what is below it.
@@ -217,12 +221,6 @@ impl Resolvers {
         let look_up = || Box::pin(async move { look_up(&*transport, &known, name, timeout).await }) as _;
         self.addresses.get(host.clone(), look_up).await
     }
-}
-
-/// The resolvers of the system.
-pub(super) async fn system(path: &Path) -> Vec<Resolver> {
-    let listed = resolv_conf::read(path).await;
-    listed.into_iter().map(Resolver::from).collect()
 }
 
 async fn look_up(

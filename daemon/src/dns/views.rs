@@ -2,29 +2,29 @@
 
 use std::{collections::BTreeSet, fmt, time::Duration};
 
-use futures_util::future::{join, join_all};
+use futures_util::future::{join, join_all, join3};
 use hickory_proto::rr::RData;
-use serde::{Deserialize, Serialize};
 
 use super::{
     Dns, Endpoint, Failure, Kind, QueryError, Question,
     answer::Answer,
     question::{domain_name, same_name},
-    resolv_conf,
-    resolver::{self, Found},
+    resolver::Found,
     zone::addresses_of,
 };
 use crate::types::DnsName;
 
 /// A zone, as all kinds of servers that know it tell it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Views {
     /// The zone asked about.
     pub zone: DnsName,
-    /// The resolvers of the system (resolv.conf), one by one.
-    pub system: Vec<View>,
-    /// The resolvers that the configuration names for the zone; none when they are the system's.
+    /// True when the configuration says whom to ask about this very zone: that it has two faces is known then.
+    pub chosen: bool,
+    /// The resolvers that are asked for zone cuts, one by one.
     pub resolvers: Vec<View>,
+    /// True when these are the system's (resolv.conf), because no others are configured.
+    pub of_system: bool,
     /// The servers of the zone above: to whom they delegate. They tell no SOA.
     pub parent: Vec<View>,
     /// The authoritative servers that are asked whether a record is visible, one by one for each address. None where
@@ -33,7 +33,7 @@ pub struct Views {
 }
 
 /// What one server says of a zone.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct View {
     /// Who, as in a report: `192.0.2.1:53`, `tls://dns.example@192.0.2.1:853`.
     pub server: String,
@@ -46,7 +46,7 @@ pub struct View {
 }
 
 /// From a zone's SOA.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Start {
     /// The MNAME, which need not be a name server of the zone.
     pub primary: String,
@@ -54,46 +54,45 @@ pub struct Start {
     pub serial: u32,
 }
 
-/// Two kinds of servers that know two different zones.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ViewDifference {
-    /// The zone.
-    pub zone: DnsName,
-    /// One side: who they are, and what they say.
-    pub one: String,
-    /// The other.
-    pub other: String,
+/// What servers of one kind say of a zone.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Face {
+    /// Who they are: "its authorities".
+    pub who: &'static str,
+    /// What they say.
+    pub says: String,
+    /// True when it is something else than what the first face says.
+    pub differs: bool,
 }
 
-impl fmt::Display for ViewDifference {
+impl fmt::Display for Face {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let ViewDifference { zone, one, other } = self;
-        write!(f, "{zone} has two faces: {one}, but {other}")
+        let Face { who, says, .. } = self;
+        write!(f, "{who}: {says}")
     }
 }
 
 impl Views {
-    /// How the views of the system, of the configured resolvers and of the zone above differ from that of the
-    /// authorities asked; or, where none is asked, from that of the configured resolvers. A serial alone makes no
-    /// difference: servers of one zone lag.
-    pub fn differences(&self) -> Vec<ViewDifference> {
+    /// What each kind of servers says, those first whose word counts; without those of whom nothing was heard. A
+    /// serial alone makes no difference: servers of one zone lag.
+    pub fn faces(&self) -> Vec<Face> {
+        let resolvers = match self.of_system {
+            true => "the resolvers of this system",
+            false => "the configured resolvers",
+        };
         let mut sides = vec![
-            ("its authorities say", &self.authorities),
-            ("the configured resolvers say", &self.resolvers),
-            ("the resolvers of the system say", &self.system),
-            ("the zone above says", &self.parent),
+            ("its authorities", &self.authorities),
+            (resolvers, &self.resolvers),
+            ("the zone above", &self.parent),
         ];
         sides.retain(|(_, views)| views.iter().any(View::is_heard));
-        let Some((first, rest)) = sides.split_first() else {
-            return Vec::new();
-        };
-        let differing = rest.iter().filter(|(_, views)| differ(first.1, views));
-        let difference = differing.map(|(who, views)| ViewDifference {
-            zone: self.zone.clone(),
-            one: said(first.0, first.1),
-            other: said(who, views),
+        let first = sides.first().map(|(_, views)| *views);
+        let faces = sides.iter().map(|(who, views)| Face {
+            who,
+            says: said(views),
+            differs: first.is_some_and(|first| differ(first, views)),
         });
-        difference.collect()
+        faces.collect()
     }
 }
 
@@ -118,16 +117,16 @@ fn differ(one: &[View], other: &[View]) -> bool {
     servers(one) != servers(other) || told && one_primaries != other_primaries
 }
 
-fn said(who: &str, views: &[View]) -> String {
+fn said(views: &[View]) -> String {
     let faces: BTreeSet<String> = views.iter().filter(|view| view.is_heard()).map(face).collect();
     let faces: Vec<String> = faces.into_iter().collect();
-    format!("{who} {}", faces.join(" and "))
+    faces.join(", and also ")
 }
 
 fn face(view: &View) -> String {
     let servers: Vec<&str> = view.name_servers.iter().map(DnsName::as_str).collect();
     match (&view.start, servers.as_slice()) {
-        (None, []) => "that it does not exist".into(),
+        (None, []) => "no such zone".into(),
         (None, servers) => servers.join(", "),
         (Some(start), []) => format!("no name server, primary {}", start.primary),
         (Some(start), servers) => format!("{}, primary {}", servers.join(", "), start.primary),
@@ -135,36 +134,32 @@ fn face(view: &View) -> String {
 }
 
 impl Dns {
-    /// What a zone looks like to the system's resolvers, to the configured ones, to the zone above and to the
-    /// authorities asked. Nothing at or below a challenge name is asked. Takes a few query timeouts at most; what
-    /// fails is part of the views.
+    /// What a zone looks like to the resolvers that are asked, to the zone above and to the authorities asked.
+    /// Nothing at or below a challenge name is asked. Takes a few query timeouts at most; what fails is part of the
+    /// views.
     pub async fn views(&self, zone: &DnsName) -> Views {
         let locator = &self.locator;
         // stands for every challenge name of the zone
         let off_limits = zone.child("_acme-challenge").unwrap_or_else(|_| zone.clone());
         let resolvers = locator.zones.resolvers();
-        let system = resolver::system(resolv_conf::PATH.as_ref()).await;
-        let mut own = resolvers.responsible(zone).await;
-        if own == system {
-            own.clear();
-        }
-        let configured = async {
+        let own = resolvers.responsible(zone).await;
+        let recursive = async {
             let Found { endpoints, failures } = resolvers.find(&own, &off_limits).await;
             let mut views = self.recursive_views(zone, endpoints).await;
             views.extend(failures.iter().map(unheard));
             views
         };
-        let Found { endpoints, .. } = resolvers.find(&system, &off_limits).await;
-        let recursive = join(self.recursive_views(zone, endpoints), configured);
-        let servers = join(
+        let (resolvers, parent, authorities) = join3(
+            recursive,
             self.parent_views(zone, &off_limits),
             self.authority_views(zone, &off_limits),
-        );
-        let ((system, resolvers), (parent, authorities)) = join(recursive, servers).await;
+        )
+        .await;
         Views {
             zone: zone.clone(),
-            system,
+            chosen: locator.zones.is_chosen(zone),
             resolvers,
+            of_system: locator.zones.resolvers().are_of_system(zone),
             parent,
             authorities,
         }

@@ -142,6 +142,13 @@ impl Zones {
         self.enclosing_options(name).is_some()
     }
 
+    /// True when the nearest zone that is configured around `name` says whom to ask, be it authorities or resolvers.
+    pub(super) fn is_chosen(&self, name: &DnsName) -> bool {
+        let enclosing = self.configured.iter().filter(|(apex, _)| name.is_within(apex));
+        let nearest = enclosing.max_by_key(|(apex, _)| apex.as_str().len());
+        nearest.is_some_and(|(_, zone)| !zone.authorities.is_empty() || !zone.resolvers.is_empty())
+    }
+
     /// Those that tell what is not asked of authorities.
     pub(super) fn resolvers(&self) -> &Resolvers {
         &self.resolvers

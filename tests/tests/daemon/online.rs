@@ -11,7 +11,7 @@ use std::{
 use lab::{
     ca::CaKnobs,
     daemon::{CertificateSetup, Daemon, Home, built},
-    dns::{DnsFault, DnsServer, TsigKey, UpdateFault, Zone},
+    dns::{DnsFault, DnsOptions, DnsServer, TsigKey, UpdateFault, Zone},
 };
 use rustix::process::Signal;
 use serde_json::Value;
@@ -292,6 +292,46 @@ async fn a_lame_server_is_named_with_the_question_to_ask_it() {
     assert_eq!(code, Some(1), "{said}");
     insta::assert_snapshot!(said);
     assert!(site.stage.txt().is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_zone_with_two_faces_is_shown_from_all_sides_and_warned_of_unless_it_is_meant() {
+    let site = Site::new().await;
+    // outside, the zone belongs to somebody else
+    let above = Zone::new("test").and_then(|zone| zone.with_ns(ZONE, "ns.elsewhere.test"));
+    let outside = DnsServer::start(DnsOptions::new(vec![above.unwrap()]))
+        .await
+        .unwrap();
+    let own = site.stage.dns.addr();
+    let test = |server| format!("    test: {{ authorities: [\"{server}\"] }}\n");
+    site.edit(&test(own), &test(outside.addr()));
+    let (said, code) = site.look(&[]);
+    assert_eq!(code, Some(0), "{said}");
+    insta::assert_snapshot!("two_faces_that_are_meant", part(&said, "zone "));
+
+    // the resolver alone leads inside: nobody says that this is meant
+    let chosen = format!(
+        "    {ZONE}: {{ authorities: [\"{own}\", \"{}\"] }}\n",
+        site.second.addr()
+    );
+    site.edit(
+        &chosen,
+        &format!("    {ZONE}: {{ visibility: {{ wait: 1s }} }}\n"),
+    );
+    let (said, code) = site.look(&[]);
+    assert_eq!(code, Some(0), "{said}");
+    insta::assert_snapshot!("two_faces_that_nobody_speaks_of", part(&said, "zone "));
+    assert!(
+        said.contains("would be issued, and something should be looked at"),
+        "{said}"
+    );
+}
+
+/// One part of a report, by how its heading begins.
+fn part<'a>(said: &'a str, heading: &str) -> &'a str {
+    let parts = said.split("\n\n");
+    let mut found = parts.filter(|part| part.starts_with(heading));
+    found.next().unwrap_or_else(|| panic!("no {heading} in {said}"))
 }
 
 /// `web` is proved by a CNAME into a zone of its own.

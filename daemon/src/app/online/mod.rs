@@ -11,6 +11,7 @@ mod prospects;
 mod provider;
 mod remedy;
 mod scope;
+mod zone;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -20,7 +21,7 @@ use std::{
 
 use futures_util::{
     StreamExt as _,
-    future::{join, join_all, join3},
+    future::{join_all, join3},
     stream,
 };
 use tokio::{
@@ -30,9 +31,9 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 use tracing::warn;
 
-use self::{finding::Notes, name::Place, scope::Name};
+use self::{finding::Notes, name::Place, prospects::Way, scope::Name};
 use crate::{
-    challenge::Flight,
+    challenge::{CanaryPlace, Flight},
     clock::Clock,
     control::protocol::{Finding, OnlineLine, OnlineReport, Part, Prospect},
     dns::Location,
@@ -93,13 +94,20 @@ impl Look {
     async fn work(&self, scope: &Scope, sink: &mpsc::Sender<OnlineLine>) -> Vec<Prospect> {
         let mut findings = self.configuration(sink).await;
         let places = self.places(scope).await;
-        let ways: BTreeMap<DnsName, InstanceName> = places
+        let way = |place: &CanaryPlace| Way {
+            instance: place.instance.clone(),
+            zone: place.location.zone.clone(),
+        };
+        let ways: BTreeMap<DnsName, Way> = places
             .iter()
-            .filter_map(|(name, (place, _))| Some((name.clone(), place.as_ref().ok()?.instance.clone())))
+            .filter_map(|(name, (place, _))| Some((name.clone(), way(place.as_ref().ok()?))))
             .collect();
 
-        let (providing, told) = self.providers(&ways);
-        let (runs, ()) = join(providing, tell(told, sink)).await;
+        let (providing, mut told) = self.providers(&ways);
+        let (of_zones, more) = self.zones(&ways);
+        told.extend(more);
+        let (runs, of_zones, ()) = join3(providing, of_zones, tell(told, sink)).await;
+        findings.extend(of_zones);
         let running: BTreeSet<&InstanceName> = runs
             .iter()
             .filter(|(_, runs, _)| *runs)
@@ -157,14 +165,14 @@ impl Look {
     /// Each instance that names go through, whether it runs, and what was found.
     fn providers(
         &self,
-        ways: &BTreeMap<DnsName, InstanceName>,
+        ways: &BTreeMap<DnsName, Way>,
     ) -> (
         impl Future<Output = Vec<(InstanceName, bool, Vec<Finding>)>>,
         Told,
     ) {
         let mut names: BTreeMap<InstanceName, Vec<DnsName>> = BTreeMap::new();
-        for (name, instance) in ways {
-            names.entry(instance.clone()).or_default().push(name.clone());
+        for (name, way) in ways {
+            names.entry(way.instance.clone()).or_default().push(name.clone());
         }
         let mut told = Told::new();
         let mut looks = Vec::new();
@@ -179,6 +187,26 @@ impl Look {
             });
         }
         (join_all(looks), told)
+    }
+
+    /// How each zone looks from all sides.
+    fn zones(&self, ways: &BTreeMap<DnsName, Way>) -> (impl Future<Output = Vec<Finding>>, Told) {
+        let zones: BTreeSet<&DnsName> = ways.values().map(|way| &way.zone).collect();
+        let mut told = Told::new();
+        let mut looks = Vec::new();
+        for zone in zones {
+            let (mut notes, lines) = Notes::new(Part::Zone(zone.clone()));
+            told.push(lines);
+            looks.push(async move {
+                zone::look(self.world.publisher.dns(), zone, &mut notes).await;
+                notes.findings
+            });
+        }
+        let looked = async {
+            let found: Vec<Vec<Finding>> = stream::iter(looks).buffered(NAMES_AT_ONCE).collect().await;
+            found.concat()
+        };
+        (looked, told)
     }
 
     fn names(

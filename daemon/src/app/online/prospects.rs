@@ -10,12 +10,18 @@ use crate::{
 
 use super::scope::Scope;
 
-/// What became of every certificate in the scope. `ways` are the provider instances that names go through.
+/// Where the records of a name go.
+pub(super) struct Way {
+    pub instance: InstanceName,
+    pub zone: DnsName,
+}
+
+/// What became of every certificate in the scope. `ways` are where the records of names go.
 pub(super) fn prospects(
     world: &World,
     scope: &Scope,
     findings: &[Finding],
-    ways: &BTreeMap<DnsName, InstanceName>,
+    ways: &BTreeMap<DnsName, Way>,
 ) -> Vec<Prospect> {
     let certificates = scope.certificates.iter();
     certificates
@@ -44,11 +50,13 @@ fn because(
     certificate: &Certificate,
     looked_at: &BTreeSet<&DnsName>,
     findings: &[Finding],
-    ways: &BTreeMap<DnsName, InstanceName>,
+    ways: &BTreeMap<DnsName, Way>,
 ) -> Vec<Because> {
+    let through = |is: &dyn Fn(&Way) -> bool| looked_at.iter().any(|name| ways.get(*name).is_some_and(is));
     let counts = |part: &Part| match part {
         Part::Configuration => true,
-        Part::Provider(instance) => looked_at.iter().any(|name| ways.get(*name) == Some(instance)),
+        Part::Provider(instance) => through(&|way| way.instance == *instance),
+        Part::Zone(zone) => through(&|way| way.zone == *zone),
         Part::Ca(ca) => certificate.cas.contains(ca),
         Part::Name(name) => looked_at.contains(name),
         Part::Certificate(name) => *name == certificate.name,

@@ -59,6 +59,8 @@ pub enum Part {
     Configuration,
     /// A provider instance.
     Provider(InstanceName),
+    /// A zone that records go into.
+    Zone(DnsName),
     /// A CA.
     Ca(CaName),
     /// A name to prove; a wildcard is proved at the name that it is of.
@@ -72,6 +74,7 @@ impl fmt::Display for Part {
         match self {
             Part::Configuration => f.write_str("configuration"),
             Part::Provider(name) => write!(f, "provider {name}"),
+            Part::Zone(name) => write!(f, "zone {name}"),
             Part::Ca(name) => write!(f, "CA {name}"),
             Part::Name(name) => write!(f, "name {name}"),
             Part::Certificate(name) => write!(f, "certificate {name}"),
