@@ -264,19 +264,16 @@ impl Publisher {
         }
     }
 
-    /// The journal's rows of the same order or canary, as they are now.
+    /// The journal's rows of the same order as they are now; or, of a record that is alone (a canary, a standing record
+    /// that no order needs now), those at its name.
     pub(super) async fn current(&self, records: &[&Record]) -> Result<Vec<Record>, ChallengeError> {
-        Ok(match records.first() {
-            None => Vec::new(),
-            Some(Record {
-                canary: Some(_),
-                record,
-                ..
-            }) => {
+        Ok(match records {
+            [] => Vec::new(),
+            [Record { record, .. }] => {
                 let (instance, owner) = (record.instance.clone(), record.owner.clone());
                 self.store.records_at(instance, owner).await?
             }
-            Some(first) => self.store.records(first.certificate.clone()).await?,
+            [first, ..] => self.store.records(first.certificate.clone()).await?,
         })
     }
 

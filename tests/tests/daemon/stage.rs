@@ -64,13 +64,18 @@ impl Stage {
 
     /// Clean-up has its own time: at most a minute is promised, here it takes moments.
     pub async fn until_clean(&self) {
+        self.until_txt(<[String]>::is_empty).await;
+    }
+
+    /// Waits for TXT values, ten seconds at most.
+    pub async fn until_txt(&self, are: impl Fn(&[String]) -> bool) {
         for _ in 0..200 {
-            if self.txt().is_empty() {
+            if are(&self.txt()) {
                 return;
             }
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
-        panic!("TXT records are left: {:?}", self.txt());
+        panic!("TXT records: {:?}", self.txt());
     }
 }
 

@@ -124,3 +124,25 @@ async fn a_standing_record_that_has_ended_is_none() {
     assert!(stage.txt().contains(&standing[0]), "{:?}", stage.txt());
     assert_eq!(stage.ca.counts().certificates, 2);
 }
+
+/// The daily look at standing records, now: at the next start.
+fn look_is_due(home: &lab::daemon::Home) {
+    let database = rusqlite::Connection::open(home.database()).unwrap();
+    let changed = database.execute("UPDATE job SET due = 0 WHERE kind = 'standing'", []);
+    assert_eq!(changed.unwrap(), 1, "a look is planned");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_standing_record_that_somebody_removed_is_written_again_before_a_renewal_needs_it() {
+    let stage = stage().await;
+    let home = stage.home();
+    let daemon = home.start().await.unwrap();
+    daemon.until_deployed("internal").await;
+    drop(daemon);
+    let standing = stage.txt();
+    let owner = format!("_validation-persist.{ZONE}");
+    stage.dns.set_txt(&owner, &standing[0], false).unwrap();
+    look_is_due(&home);
+    let _daemon = home.start().await.unwrap();
+    stage.until_txt(|shown| *shown == *standing).await;
+}
