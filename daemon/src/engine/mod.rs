@@ -21,6 +21,7 @@ mod ordering;
 mod perform;
 mod persist;
 mod progress;
+mod proof;
 mod queue;
 mod renewal_info;
 mod reserved;

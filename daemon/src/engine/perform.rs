@@ -8,10 +8,10 @@ use tokio::time::Instant;
 
 use super::{
     Authority, Certificate, Stage, World, admission::Pass, fault, issue::Say, next_look::NextLook,
-    queue::until,
+    proof::open_challenge, queue::until,
 };
 use crate::{
-    acme::{self, Account, AuthorizationStatus, ChallengeKind, ChallengeStatus, OrderStatus},
+    acme::{self, Account, AuthorizationStatus, OrderStatus},
     challenge::{Deadline, Patience, ROOM_PATIENCE},
     clock::Clock,
     dns,
@@ -19,7 +19,7 @@ use crate::{
     pki::Chain,
     secret::Secret,
     store::{NewRecord, Record},
-    types::{AuthorizationUrl, ChallengeMethod, DnsName, Fault, FaultClass, Identifier},
+    types::{AuthorizationUrl, Fault, FaultClass, Identifier},
 };
 
 /// How long an order may take at a CA that names no `expires`: Let's Encrypt's
@@ -352,126 +352,6 @@ fn default_end(now: Timestamp) -> Timestamp {
     now.checked_add(ORDER_PATIENCE).unwrap_or(Timestamp::MAX)
 }
 
-/// The challenge to meet, of the kind that is wanted most, or `None` when the name is proved already.
-fn open_challenge(
-    account: &Account,
-    Certificate {
-        challenges: wanted,
-        identifiers,
-        ..
-    }: &Certificate,
-    url: &AuthorizationUrl,
-    authorization: &acme::Authorization,
-) -> Result<Option<Challenge>, Failure> {
-    let name = authorization
-        .identifier()
-        .ok_or_else(|| fault::operator("the CA asks to prove something that is no DNS name".into()))?;
-    match authorization.status {
-        AuthorizationStatus::Valid => return Ok(None),
-        AuthorizationStatus::Pending => {}
-        _ => {
-            let why = authorization
-                .problem()
-                .map(|problem| format!(": {problem}"))
-                .unwrap_or_default();
-            return Err(fault::refused(format!(
-                "authorization of {name} is {}{why}",
-                authorization.status
-            )));
-        }
-    }
-    let offered = wanted.iter().find_map(|method| {
-        let challenge = authorization.challenge(&kind(*method))?;
-        Some((*method, challenge))
-    });
-    let Some((method, challenge)) = offered else {
-        let list = |texts: Vec<String>| texts.join(", ");
-        return Err(fault::of_ca(Fault::new(
-            FaultClass::Operator,
-            format!(
-                "the CA offers no {} for {name}, only {}: change `challenges` of the certificate",
-                list(wanted.iter().map(ToString::to_string).collect()),
-                list(
-                    authorization
-                        .challenges
-                        .iter()
-                        .map(|challenge| challenge.kind.to_string())
-                        .collect()
-                ),
-            ),
-        )));
-    };
-    let proof = match method {
-        ChallengeMethod::DnsPersist01 => persistent(account, challenge, name.name(), identifiers),
-        ChallengeMethod::Dns01 => of_token(account, challenge, "_acme-challenge".to_owned()),
-        ChallengeMethod::DnsAccount01 => {
-            let prefix = format!("{}._acme-challenge", account.dns_account_label());
-            of_token(account, challenge, prefix)
-        }
-    };
-    let proof =
-        proof.map_err(|why| fault::refused(format!("the CA's {method} challenge for {name}: {why}")))?;
-    Ok(Some(Challenge {
-        method,
-        identifier: name.name().clone(),
-        prefix: proof.prefix,
-        authorization: url.clone(),
-        url: challenge.url.clone(),
-        token: proof.token,
-        key_authorization: proof.key_authorization,
-        value: proof.value,
-        answered: challenge.status != ChallengeStatus::Pending,
-        expires: authorization.expires,
-    }))
-}
-
-/// What a TXT record says, and before which name it stands.
-struct Proof {
-    prefix: String,
-    token: String,
-    key_authorization: String,
-    value: String,
-}
-
-fn of_token(account: &Account, challenge: &acme::Challenge, prefix: String) -> Result<Proof, String> {
-    let token = challenge.token.as_ref().ok_or("it has no token")?;
-    Ok(Proof {
-        prefix,
-        token: token.to_string(),
-        key_authorization: account.key_authorization(token),
-        value: account.dns01_value(token),
-    })
-}
-
-/// One record serves a name, its wildcard and all below, where any of them is asked for.
-fn persistent(
-    account: &Account,
-    challenge: &acme::Challenge,
-    name: &DnsName,
-    identifiers: &[Identifier],
-) -> Result<Proof, String> {
-    let wildcard = identifiers
-        .iter()
-        .any(|identifier| identifier.is_wildcard() && identifier.name() == name);
-    let record = account
-        .persist_record(challenge, wildcard, None)
-        .map_err(|error| error.to_string())?;
-    Ok(Proof {
-        prefix: acme::PERSIST_LABEL.to_owned(),
-        token: String::new(),
-        key_authorization: String::new(),
-        value: record.to_string(),
-    })
-}
-
-fn kind(method: ChallengeMethod) -> ChallengeKind {
-    match method {
-        ChallengeMethod::Dns01 => ChallengeKind::Dns01,
-        ChallengeMethod::DnsAccount01 => ChallengeKind::DnsAccount01,
-        ChallengeMethod::DnsPersist01 => ChallengeKind::DnsPersist01,
-    }
-}
-
 fn misplaced(action: Action, state: &State) -> Failure {
     fault::operator(format!(
         "{action:?} makes no sense while {}; please report this",
@@ -482,6 +362,7 @@ fn misplaced(action: Action, state: &State) -> Failure {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::types::ChallengeMethod;
 
     fn order(expires: Option<i64>) -> Order {
         Order {
