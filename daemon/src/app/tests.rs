@@ -36,6 +36,7 @@ fn certificate() -> Certificate {
         challenges: vec![ChallengeMethod::Dns01],
         chain: ChainPreference::Default,
         lifetime: None,
+        standing_lifetime: None,
         output: outputs::Options {
             directory: "/var/lib/dns01d/certificates/internal".into(),
             owner: None,

@@ -2,11 +2,15 @@
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::{ChallengeError, Publisher, publisher::challenge_name};
+use super::{
+    ChallengeError, Publisher,
+    publisher::{challenge_name, empty_record},
+};
 use crate::{
     acme::{PERSIST_LABEL, PersistRecord},
     dns::{Indirect, ServerTxt},
     issuance::Challenge,
+    store::NewRecord,
     types::DnsName,
 };
 
@@ -44,6 +48,42 @@ impl Publisher {
             Err(ChallengeError::NotLookedAt(_)) => Ok(None),
             Err(error) => Err(error),
         }
+    }
+
+    /// The journal's row of a standing record, where it goes now.
+    ///
+    /// # Errors
+    /// When there is no zone or no provider for it.
+    pub async fn standing_record(
+        &self,
+        identifier: &DnsName,
+        wanted: &PersistRecord,
+    ) -> Result<NewRecord, ChallengeError> {
+        let (location, instance) = self.whereabouts(identifier, PERSIST_LABEL).await?;
+        Ok(NewRecord {
+            value: wanted.to_string(),
+            standing: true,
+            ..empty_record(identifier, instance, location)
+        })
+    }
+
+    /// Whether every authoritative server shows this very record. `None` where they are not asked.
+    ///
+    /// # Errors
+    /// When the servers of the name cannot be found.
+    pub async fn is_everywhere(&self, record: &NewRecord) -> Result<Option<bool>, ChallengeError> {
+        let location = self.dns.locate(&record.challenge_name).await?;
+        if location.visibility.is_indirect() {
+            return Ok(None);
+        }
+        let shown = self.dns.txt(&location).await;
+        let shows = |server: &ServerTxt| {
+            server
+                .values
+                .as_ref()
+                .is_ok_and(|values| values.contains(&record.value))
+        };
+        Ok(Some(!shown.is_empty() && shown.iter().all(shows)))
     }
 
     /// What the authoritative servers show of the standing record of a name, for the account that `wanted` names. A

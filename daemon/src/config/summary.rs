@@ -10,7 +10,7 @@ use crate::{
     engine::{self, AuthorityOptions, KeySource},
     pki::ChainPreference,
     schedule::{Limit, Limits},
-    types::{CaName, DnsName, Identifier},
+    types::{CaName, ChallengeMethod, DnsName, Identifier},
 };
 
 /// The summary for people: what is asked of whom, who proves it, where it goes.
@@ -173,6 +173,7 @@ pub fn json(config: &Config) -> Value {
                 "profiles": certificate.profiles,
                 "challenges": certificate.challenges,
                 "chain": certificate.chain.to_string(),
+                "standing_lifetime_seconds": certificate.standing_lifetime.map(|lifetime| lifetime.as_secs_f64()),
                 "lifetime_seconds": certificate.lifetime.map(|lifetime| lifetime.as_secs_f64()),
                 "key": certificate.key.kind(),
                 "csr": match &certificate.key {
@@ -261,6 +262,13 @@ fn one(out: &mut String, config: &Config, certificate: &engine::Certificate) {
     line("key", &certificate.key.to_string());
     let challenges: Vec<_> = certificate.challenges.iter().map(ToString::to_string).collect();
     line("challenge", &challenges.join(", else "));
+    let standing = certificate.challenges.contains(&ChallengeMethod::DnsPersist01);
+    if let (true, Some(lifetime)) = (standing, certificate.standing_lifetime) {
+        line(
+            "standing",
+            &format!("a record is good for {}", span(lifetime.as_secs())),
+        );
+    }
     if certificate.chain != ChainPreference::Default {
         line("chain", &certificate.chain.to_string());
     }

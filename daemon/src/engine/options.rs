@@ -22,6 +22,8 @@ pub struct Certificate {
     pub key: KeySource,
     /// Ways to prove the names, the preferred one first; at least one, none twice.
     pub challenges: Vec<ChallengeMethod>,
+    /// For how long a standing record is to be good (dns-persist-01, `persistUntil`); `None`: without an end.
+    pub standing_lifetime: Option<Duration>,
     /// Which of the chains that the CA offers.
     pub chain: ChainPreference,
     /// Lifetime to ask for (notAfter, RFC 8555 7.4); `None`: the CA's own.

@@ -118,9 +118,13 @@ impl Performer<'_> {
             .map_err(|error| fault::of_order(&error))?;
         let mut challenges = Vec::new();
         for (url, authorization) in order.authorizations.iter().zip(&authorizations) {
-            if let Some(mut challenge) =
-                open_challenge(&account, self.certificate, url, &authorization.value)?
-            {
+            if let Some(mut challenge) = open_challenge(
+                &account,
+                self.certificate,
+                url,
+                &authorization.value,
+                self.clock.now(),
+            )? {
                 // as of an order
                 challenge.expires = challenge.expires.filter(|expires| *expires > self.clock.now());
                 challenges.push(challenge);

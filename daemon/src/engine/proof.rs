@@ -1,22 +1,21 @@
 //! Which challenge to meet, and what a record says for it.
 
-use super::{Certificate, fault};
+use jiff::Timestamp;
+
+use super::{Certificate, fault, persist};
 use crate::{
     acme::{self, Account, AuthorizationStatus, ChallengeKind, ChallengeStatus},
     issuance::{Challenge, Failure},
-    types::{AuthorizationUrl, ChallengeMethod, DnsName, Fault, FaultClass, Identifier},
+    types::{AuthorizationUrl, ChallengeMethod, DnsName, Fault, FaultClass},
 };
 
 /// The challenge to meet, of the kind that is wanted most, or `None` when the name is proved already.
 pub(super) fn open_challenge(
     account: &Account,
-    Certificate {
-        challenges: wanted,
-        identifiers,
-        ..
-    }: &Certificate,
+    certificate: &Certificate,
     url: &AuthorizationUrl,
     authorization: &acme::Authorization,
+    now: Timestamp,
 ) -> Result<Option<Challenge>, Failure> {
     let name = authorization
         .identifier()
@@ -35,6 +34,7 @@ pub(super) fn open_challenge(
             )));
         }
     }
+    let wanted = &certificate.challenges;
     let offered = wanted.iter().find_map(|method| {
         let challenge = authorization.challenge(&kind(*method))?;
         Some((*method, challenge))
@@ -57,7 +57,7 @@ pub(super) fn open_challenge(
         )));
     };
     let proof = match method {
-        ChallengeMethod::DnsPersist01 => persistent(account, challenge, name.name(), identifiers),
+        ChallengeMethod::DnsPersist01 => persistent(account, challenge, name.name(), certificate, now),
         ChallengeMethod::Dns01 => of_token(account, challenge, "_acme-challenge".to_owned()),
         ChallengeMethod::DnsAccount01 => {
             let prefix = format!("{}._acme-challenge", account.dns_account_label());
@@ -103,13 +103,15 @@ fn persistent(
     account: &Account,
     challenge: &acme::Challenge,
     name: &DnsName,
-    identifiers: &[Identifier],
+    certificate: &Certificate,
+    now: Timestamp,
 ) -> Result<Proof, String> {
-    let wildcard = identifiers
+    let wildcard = certificate
+        .identifiers
         .iter()
         .any(|identifier| identifier.is_wildcard() && identifier.name() == name);
     let record = account
-        .persist_record(challenge, wildcard, None)
+        .persist_record(challenge, wildcard, persist::end(certificate, now))
         .map_err(|error| error.to_string())?;
     Ok(Proof {
         prefix: acme::PERSIST_LABEL.to_owned(),

@@ -67,6 +67,12 @@ pub trait Store: std::fmt::Debug + Send + Sync {
     /// Rows of a certificate that stay when its orders have ended.
     fn standing_records(&self, name: CertificateName) -> Answer<'_, Vec<Record>>;
 
+    /// Enters a standing record into the journal that belongs to no order, but to this certificate.
+    fn begin_standing(&self, name: CertificateName, record: NewRecord, now: Timestamp) -> Answer<'_, Record>;
+
+    /// Standing records with these numbers begin removal, but for those that an order needs.
+    fn retire_standing(&self, ids: Vec<i64>, now: Timestamp) -> Answer<'_, ()>;
+
     /// Every row of `instance` at one owner name, oldest first, whatever its phase.
     fn records_at(&self, instance: InstanceName, owner: DnsName) -> Answer<'_, Vec<Record>>;
 

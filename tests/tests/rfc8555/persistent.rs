@@ -146,3 +146,73 @@ async fn a_standing_record_that_somebody_removed_is_written_again_before_a_renew
     let _daemon = home.start().await.unwrap();
     stage.until_txt(|shown| *shown == *standing).await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_standing_record_ends_when_the_operator_says_and_is_replaced_before_it_does() {
+    let mut stage = stage().await;
+    let home = stage.home();
+    let daemon = home.start().await.unwrap();
+    daemon.until_deployed("internal").await;
+    drop(daemon);
+    let endless = stage.txt();
+    assert!(!endless[0].contains("persistUntil"), "{endless:?}");
+
+    // an end is wanted now
+    let lines = &mut stage.setup.certificates[0].lines;
+    lines.push("standing-lifetime: 180d".into());
+    home.configure(&stage.setup).unwrap();
+    look_is_due(&home);
+    let daemon = home.start().await.unwrap();
+    stage.until_txt(|shown| shown.len() == 2).await;
+    assert!(
+        stage.txt().contains(&endless[0]),
+        "the old one stands until the new one is seen"
+    );
+    drop(daemon);
+    look_is_due(&home);
+    let daemon = home.start().await.unwrap();
+    stage.until_txt(|shown| shown.len() == 1).await;
+    let ending = stage.txt();
+    let (_, until) = ending[0].split_once("; persistUntil=").unwrap();
+    let now = std::fs::metadata(home.database()).unwrap().modified().unwrap();
+    let until = std::time::UNIX_EPOCH + Duration::from_secs(until.parse().unwrap());
+    let left = until.duration_since(now).unwrap();
+    assert!(
+        left.abs_diff(Duration::from_secs(180 * 86_400)) < Duration::from_secs(60),
+        "{ending:?}"
+    );
+    assert!(ending[0].starts_with(&endless[0]), "{ending:?}");
+
+    // nothing is written for a renewal, nor at a look while it is good for long
+    let updates = stage.dns.updates().len();
+    let renewed = home.command(&["renew", "internal", "--wait"]);
+    assert!(renewed.status.success(), "{renewed:?}");
+    drop(daemon);
+    look_is_due(&home);
+    let daemon = home.start().await.unwrap();
+    daemon.until_deployed("internal").await;
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    assert_eq!((stage.txt(), stage.dns.updates().len()), (ending, updates));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_standing_record_goes_when_no_challenge_of_its_certificate_needs_it() {
+    let mut stage = stage().await;
+    stage
+        .ca
+        .knobs()
+        .update(|knobs| knobs.challenges = vec![ChallengeType::DnsPersist01, ChallengeType::Dns01]);
+    let home = stage.home();
+    let daemon = home.start().await.unwrap();
+    daemon.until_deployed("internal").await;
+    drop(daemon);
+    assert_eq!(stage.txt().len(), 1);
+    stage.setup.certificates[0].lines = vec!["challenges: [dns-01]".into()];
+    home.configure(&stage.setup).unwrap();
+    look_is_due(&home);
+    let _daemon = home.start().await.unwrap();
+    stage.until_clean().await;
+    let renewed = home.command(&["renew", "internal", "--wait"]);
+    assert!(renewed.status.success(), "{renewed:?}");
+    stage.until_clean().await;
+}

@@ -344,6 +344,7 @@ fn certificate(directory: &TempDir, name: &str, identifiers: &[String], cas: &[u
         challenges: DEFAULT_CHALLENGES.into(),
         chain: ChainPreference::Default,
         lifetime: None,
+        standing_lifetime: None,
         output: outputs::Options {
             directory: directory.path().join("certificates").join(name),
             owner: None,

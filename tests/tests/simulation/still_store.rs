@@ -100,6 +100,8 @@ impl Store for StillStore {
         records_published(handles: Vec<(i64, String)>) -> ();
         records_removed(instance: InstanceName, outcomes: Vec<(i64, RecordRemoval)>, now: Timestamp) -> ();
         begin_canary(name: CertificateName, record: NewRecord, canary: Canary, now: Timestamp) -> Record;
+        begin_standing(name: CertificateName, record: NewRecord, now: Timestamp) -> Record;
+        retire_standing(ids: Vec<i64>, now: Timestamp) -> ();
         end_canaries(id: Option<i64>, now: Timestamp) -> ();
         keep_canaries(canaries: Vec<CanaryRow>, places: Vec<PlaceRow>) -> ();
         forget_canaries(canaries: Vec<(InstanceName, DnsName)>, places: Vec<DnsName>) -> ();

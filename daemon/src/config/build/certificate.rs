@@ -1,4 +1,4 @@
-use std::{collections::HashMap, path::Path};
+use std::{collections::HashMap, path::Path, time::Duration};
 
 use super::{
     Builder, Entries,
@@ -74,6 +74,7 @@ pub(super) struct Context<'a> {
 pub(super) struct Defaults {
     cas: Option<Vec<CaName>>,
     challenges: Vec<ChallengeMethod>,
+    standing_lifetime: Option<Duration>,
     chain: ChainPreference,
     key_type: KeyType,
     output: SharedOutput,
@@ -94,6 +95,9 @@ impl Builder<'_> {
                 .challenges
                 .and_then(|texts| self.challenges(&at.key("challenges"), &texts))
                 .unwrap_or_else(|| DEFAULT_CHALLENGES.into()),
+            standing_lifetime: raw
+                .standing_lifetime
+                .map(|lifetime| self.standing_lifetime(&at.key("standing-lifetime"), lifetime)),
             chain: raw
                 .chain
                 .and_then(|chain| self.chain(&at.key("chain"), chain))
@@ -171,6 +175,11 @@ impl Builder<'_> {
             Some(texts) => self.challenges(&location.key("challenges"), &texts),
             None => Some(context.defaults.challenges.clone()),
         };
+        let standing_lifetime = raw.standing_lifetime.map(|lifetime| {
+            let at = location.key("standing-lifetime");
+            self.have_standing(&at, challenges.as_deref());
+            self.standing_lifetime(&at, lifetime)
+        });
         // a standing record may be published by hand, once
         let by_hand = challenges.as_deref() == Some(&[ChallengeMethod::DnsPersist01]);
         let routes = (!by_hand).then_some(context.routes);
@@ -240,6 +249,7 @@ impl Builder<'_> {
             cas: cas?,
             profiles: profiles?,
             key: key?,
+            standing_lifetime: standing_lifetime.or(context.defaults.standing_lifetime),
             challenges: challenges?,
             chain: chain?,
             lifetime: raw.lifetime.map(|raw::Duration(lifetime)| lifetime),

@@ -1,8 +1,18 @@
+use std::time::Duration;
+
 use super::Builder;
 use crate::{
-    config::{fault::Problem, findings::Location, near::nearest, raw::Text},
+    config::{
+        fault::Problem,
+        findings::Location,
+        near::nearest,
+        raw::{self, Text},
+    },
     types::ChallengeMethod,
 };
+
+/// It is looked at daily, and replaced when a third of it is left: two looks may fail.
+const SHORTEST_STANDING: Duration = Duration::from_secs(9 * 86_400);
 
 #[derive(Debug, thiserror::Error)]
 enum ChallengeProblem {
@@ -12,6 +22,10 @@ enum ChallengeProblem {
     Repeated(ChallengeMethod),
     #[error("`{0}` proves a name through a server that the CA reaches, and dns01d runs none")]
     NotDns(String),
+    #[error("a standing record has to be good for at least 9 days")]
+    StandingLifetime,
+    #[error("no challenge of this certificate has a standing record")]
+    NoStanding,
     #[error("`{text}` is no challenge")]
     Unknown {
         text: String,
@@ -28,6 +42,10 @@ impl Problem for ChallengeProblem {
                 "write {}: a wildcard can be proved through DNS only",
                 known()
             )),
+            ChallengeProblem::StandingLifetime => {
+                Some("it is looked at daily and replaced when a third of that time is left".into())
+            }
+            ChallengeProblem::NoStanding => Some("remove it, or add `dns-persist-01` to `challenges`".into()),
             ChallengeProblem::Unknown { near: Some(near), .. } => Some(format!("did you mean `{near}`?")),
             ChallengeProblem::Unknown { near: None, .. } => Some(format!("write {}", known())),
         }
@@ -57,6 +75,25 @@ impl Builder<'_> {
             }
         }
         (!methods.is_empty()).then(|| methods.into_iter().map(|(method, _)| method).collect())
+    }
+
+    /// How long a standing record is good.
+    pub(super) fn standing_lifetime(
+        &mut self,
+        at: &Location,
+        raw::Duration(lifetime): raw::Duration,
+    ) -> Duration {
+        if lifetime < SHORTEST_STANDING {
+            self.findings.value(at, &ChallengeProblem::StandingLifetime);
+        }
+        lifetime
+    }
+
+    /// What is said of standing records has to mean one.
+    pub(super) fn have_standing(&mut self, at: &Location, challenges: Option<&[ChallengeMethod]>) {
+        if challenges.is_some_and(|known| !known.contains(&ChallengeMethod::DnsPersist01)) {
+            self.findings.warn(at, &ChallengeProblem::NoStanding);
+        }
     }
 }
 

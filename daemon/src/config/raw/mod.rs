@@ -281,6 +281,7 @@ impl Provider {
 pub(super) struct Defaults {
     pub ca: Option<OneOrMore>,
     pub challenges: Option<Vec<Text>>,
+    pub standing_lifetime: Option<Duration>,
     pub chain: Option<Chain>,
     pub key: Option<Text>,
     pub output: SharedOutput,
@@ -314,6 +315,7 @@ pub(super) struct Certificate {
     pub ca: Option<OneOrMore>,
     pub profile: Option<Profile>,
     pub challenges: Option<Vec<Text>>,
+    pub standing_lifetime: Option<Duration>,
     pub chain: Option<Chain>,
     pub lifetime: Option<Duration>,
     pub csr: Option<Text>,

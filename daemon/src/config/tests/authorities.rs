@@ -155,6 +155,7 @@ fn the_summary_shows_what_is_asked_of_whom() {
     names: ["*.internal.test", internal.test]
     ca: [letsencrypt, zerossl]
     challenges: [dns-persist-01, dns-01]
+    standing-lifetime: 180d
     chain: {{ issuer: R10 }}
     lifetime: 36h
   plain: {{ names: [plain.test], ca: zerossl }}
@@ -202,10 +203,11 @@ certificates:
   a: {{ names: [a.test], ca: [le, trail], profile: {{ nobody: x }} }}
   b: {{ names: [b.test], ca: [le, le, trial], profile: shortlived }}
   c: {{ names: ["*.c.test"], ca: it, challenges: [http-01, dns-1, dns-01, dns-01, email-reply-00] }}
-  d: {{ names: [d.test], ca: le, chain: {{ root: A, issuer: B }}, lifetime: 0s }}
+  d: {{ names: [d.test], ca: le, chain: {{ root: A, issuer: B }}, lifetime: 0s, standing-lifetime: 400d }}
   e: {{ names: [e.test], ca: le, chain: {{ root-sha256: abc }}, profile: [x] }}
   f: {{ names: [f.test], ca: le, chain: {{}}, profile: {{ trial: x }} }}
   g: {{ names: [g.test], ca: {{ le: 1 }}, chain: {{ rot: A }} }}
+  i: {{ names: [i.test], ca: le, challenges: [dns-persist-01], standing-lifetime: 8d }}
   h: {{ names: [h.test], ca: [le, it], profile: {{ trial: x, el: y, le: "" }} }}
 "#
     ));

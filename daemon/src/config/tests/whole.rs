@@ -123,6 +123,7 @@ fn everything_that_is_written_reaches_its_part() {
             challenges: vec![ChallengeMethod::Dns01],
             chain: ChainPreference::Default,
             lifetime: None,
+            standing_lifetime: None,
             output: outputs::Options {
                 directory: "/etc/ssl/one".into(),
                 owner: None,

@@ -177,6 +177,18 @@ impl Store for Sqlite {
         self.reader.run(move |tx| records::standing(tx, &name)).boxed()
     }
 
+    fn begin_standing(&self, name: CertificateName, record: NewRecord, now: Timestamp) -> Answer<'_, Record> {
+        self.writer
+            .run(move |tx| records::begin_standing(tx, &name, &record, now))
+            .boxed()
+    }
+
+    fn retire_standing(&self, ids: Vec<i64>, now: Timestamp) -> Answer<'_, ()> {
+        self.writer
+            .run(move |tx| records::retire_standing(tx, &ids, now))
+            .boxed()
+    }
+
     fn records_at(&self, instance: InstanceName, owner: DnsName) -> Answer<'_, Vec<Record>> {
         self.reader
             .run(move |tx| records::at(tx, &instance, &owner))

@@ -13,6 +13,8 @@ use crate::{
     types::{CertificateName, DnsName, InstanceName},
 };
 
+/// A standing record that no order waits for; one that an order needs now has 1.
+const UNNEEDED: i64 = 2;
 /// A canary that its provider is told as one.
 const TOLD: i64 = 1;
 /// One that its provider takes for a challenge record.
@@ -110,7 +112,7 @@ pub(super) fn plan(
             .prepare_cached(
                 "UPDATE record SET standing = ?2, published = published AND NOT ?3 WHERE id = ?1",
             )?
-            .execute(params![row.id, if needed { 1 } else { 2 }, needed])?;
+            .execute(params![row.id, if needed { 1 } else { UNNEEDED }, needed])?;
     }
     let (wanted, leaving): (Vec<Record>, Vec<Record>) = of_certificate(connection, name)?
         .into_iter()
@@ -187,6 +189,41 @@ pub(super) fn begin_canary(
     connection
         .prepare_cached("UPDATE record SET canary = ?2 WHERE id = ?1")?
         .execute(params![id, canary])?;
+    one(connection, id)
+}
+
+/// Enters a standing record into the journal that no order waits for.
+pub(super) fn begin_standing(
+    connection: &Connection,
+    name: &CertificateName,
+    new: &NewRecord,
+    now: Timestamp,
+) -> Result<Record> {
+    insert(connection, name, new, ("", false), now)?;
+    let id = connection.last_insert_rowid();
+    connection
+        .prepare_cached("UPDATE record SET standing = ?2 WHERE id = ?1")?
+        .execute(params![id, UNNEEDED])?;
+    one(connection, id)
+}
+
+/// Standing records that no order needs begin removal.
+pub(super) fn retire_standing(connection: &Connection, ids: &[i64], now: Timestamp) -> Result<()> {
+    for id in ids {
+        let instance: Option<String> = connection
+            .prepare_cached(
+                "UPDATE record SET removing = 1 WHERE id = ?1 AND standing = ?2 AND NOT removing RETURNING instance",
+            )?
+            .query_row(params![id, UNNEEDED], |row| row.get(0))
+            .optional()?;
+        if let Some(instance) = instance {
+            schedule_by(connection, JobKind::CleanUp, &instance, now)?;
+        }
+    }
+    Ok(())
+}
+
+fn one(connection: &Connection, id: i64) -> Result<Record> {
     let mut rows = select(connection, "id = ?1", params![id])?;
     rows.pop()
         .ok_or_else(|| rusqlite::Error::QueryReturnedNoRows.into())
