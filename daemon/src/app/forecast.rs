@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 
+use super::budgeted::Budgets;
 use crate::{
     control::protocol::{Plan, Planned, PlannedKind},
     deployment::State,
@@ -20,18 +21,32 @@ const MOST_RENEWALS: usize = 200;
 /// More than a person reads; a program asks for a shorter time.
 const MOST_LISTED: usize = 1_000;
 
+/// What the store keeps of decisions.
+pub(super) struct Decided {
+    pub rows: Vec<CertificateRow>,
+    pub jobs: Vec<Job>,
+    pub canaries: Vec<CanaryRow>,
+    /// CAs and when the keys of their accounts are rolled over.
+    pub rollovers: Vec<(CaName, Timestamp)>,
+    pub budgets: Budgets,
+}
+
 /// What is planned of everything: what is next of each kind, or all of it until a moment.
 pub(super) fn plan(
     certificates: &BTreeMap<CertificateName, Certificate>,
-    rows: &[CertificateRow],
-    jobs: &[Job],
-    canaries: &[CanaryRow],
-    rollovers: &[(CaName, Timestamp)],
+    decided: Decided,
     now: Timestamp,
     end: Option<Timestamp>,
 ) -> Plan {
+    let Decided {
+        rows,
+        jobs,
+        canaries,
+        rollovers,
+        budgets,
+    } = decided;
     let mut planned: Vec<Planned> = Vec::new();
-    for row in rows {
+    for row in &rows {
         let Some(certificate) = certificates.get(&row.name) else {
             continue;
         };
@@ -40,6 +55,8 @@ pub(super) fn plan(
             None => next(certificate, row, now),
         });
     }
+    budgets.hold_back(&mut planned, now);
+    planned.retain(|planned| end.is_none_or(|end| planned.at <= end));
     let due = |at: &Timestamp| end.is_none_or(|end| *at <= end);
     planned.extend(
         rollovers

@@ -16,7 +16,11 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tracing::{info, warn};
 
 use super::{
-    authorities, explanation, forecast, online, preparation, status,
+    authorities,
+    budgeted::Budgets,
+    explanation,
+    forecast::{self, Decided},
+    online, preparation, status,
     watching::{Watched, Watching},
     wiring::Wiring,
 };
@@ -265,12 +269,19 @@ impl Handle for Daemon {
                 rollovers.extend(due.map(|due| (ca.clone(), due)));
             }
             let now = self.clock.now();
+            let budgets = Budgets {
+                costs: self.engine.costs(&world, &rows),
+                full_at: self.engine.spent(&world).await.map_err(failed)?,
+            };
             Ok(forecast::plan(
                 &world.certificates,
-                &rows,
-                &jobs,
-                &canaries,
-                &rollovers,
+                Decided {
+                    rows,
+                    jobs,
+                    canaries,
+                    rollovers,
+                    budgets,
+                },
                 now,
                 until,
             ))

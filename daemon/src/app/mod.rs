@@ -1,6 +1,7 @@
 //! The daemon: wires every part, applies configurations, starts and stops.
 
 mod authorities;
+mod budgeted;
 mod descriptions;
 mod explanation;
 mod forecast;

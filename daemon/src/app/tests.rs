@@ -4,7 +4,11 @@ use std::collections::BTreeMap;
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::{explanation, forecast};
+use super::{
+    budgeted::Budgets,
+    explanation,
+    forecast::{self, Decided},
+};
 use crate::{
     control::protocol::{Plan, PlannedKind},
     deployment,
@@ -85,20 +89,26 @@ fn row() -> CertificateRow {
 
 fn plan(row: &CertificateRow, end: Option<&str>) -> Plan {
     let certificates = BTreeMap::from([(certificate().name, certificate())]);
-    let rollovers = [("first".parse().expect("a name"), at("2026-12-01T00:00:00"))];
+    let rollovers = vec![("first".parse().expect("a name"), at("2026-12-01T00:00:00"))];
     let job = |kind, subject: &str| Job {
         kind,
         subject: subject.into(),
         due: at("2026-11-23T08:59:00"),
     };
     // what is a certificate's own is known by its row
-    let jobs = [
+    let jobs = vec![
         job(JobKind::Issue, "internal"),
         job(JobKind::CleanUp, "dns"),
         job(JobKind::Revoke, "3"),
     ];
-    let rows = std::slice::from_ref(row);
-    forecast::plan(&certificates, rows, &jobs, &[], &rollovers, now(), end.map(at))
+    let decided = Decided {
+        rows: vec![row.clone()],
+        jobs,
+        canaries: Vec::new(),
+        rollovers,
+        budgets: Budgets::default(),
+    };
+    forecast::plan(&certificates, decided, now(), end.map(at))
 }
 
 fn lines(plan: &Plan) -> Vec<String> {
