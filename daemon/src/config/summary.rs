@@ -228,6 +228,7 @@ fn authority(ca: &AuthorityOptions) -> Value {
     json!({
         "ca": ca.acme.name.as_str(),
         "directory": ca.acme.directory.as_str(),
+        "preflight": if ca.despite_dns { "warn" } else { "stop" },
         "staging": ca.staging,
         "trial": ca.trial,
         "external_account": ca.external_account.as_ref().map(|account| &account.kid),

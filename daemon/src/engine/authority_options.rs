@@ -16,6 +16,8 @@ pub struct AuthorityOptions {
     pub rollover: Option<Duration>,
     /// What the CA allows: the engine refuses before it would.
     pub limits: Limits,
+    /// It is asked also where it seems that it would refuse for what is in the DNS; that is only warned of.
+    pub despite_dns: bool,
     /// A CA for trials, whose certificates nobody trusts.
     pub staging: bool,
     /// The CA at which a certificate of this one is tried.

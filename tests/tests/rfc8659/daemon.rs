@@ -82,6 +82,26 @@ async fn nothing_is_ordered_that_caa_forbids_and_a_correction_counts_at_once() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn an_operator_who_knows_better_orders_all_the_same_and_is_warned() {
+    let (bind, key) = bind("@ IN CAA 0 issue \"other.test\"\n", Vec::new()).await;
+    // the lab's CA looks at no CAA record: it is one that sees another zone
+    let ca = ca(&bind, "lab.test").await;
+    let mut setup = setup(&ca, &bind, key, ZONE);
+    setup.ca_lines.push("preflight: warn".into());
+    let home = Home::new(&setup).unwrap();
+    let daemon = home.start().await.unwrap();
+    daemon.until_deployed("site").await;
+    let log = daemon.program.log();
+    assert!(log.contains("names no lab.test"), "{log}");
+    let looked = home.command(&["check", "--online"]);
+    let looked = String::from_utf8_lossy(&looked.stdout).into_owned();
+    assert!(
+        looked.contains("something should be looked at") && looked.contains("IN CAA"),
+        "{looked}"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_ca_that_caa_forbids_is_passed_over_for_one_that_it_allows() {
     let (bind, key) = bind("@ IN CAA 0 issue \"second.test\"\n", Vec::new()).await;
     let (first, second) = (ca(&bind, "first.test").await, ca(&bind, "second.test").await);

@@ -266,6 +266,7 @@ impl Stage {
                 external_account: None,
                 rollover: self.rollover,
                 limits: self.limits,
+                despite_dns: false,
                 staging: false,
                 trial: None,
             };

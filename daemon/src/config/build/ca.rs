@@ -279,6 +279,7 @@ impl Builder<'_> {
             external_account: external_account?,
             rollover,
             limits: limits(raw.limits, usual),
+            despite_dns: matches!(raw.preflight, Some(raw::Preflight::Warn)),
             staging: preset.is_some_and(|preset| preset.staging),
             trial: None,
         };

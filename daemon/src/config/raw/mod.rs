@@ -219,7 +219,16 @@ pub(super) struct Ca {
     pub external_account: Option<BTreeMap<String, Tree>>,
     pub profile: Option<Text>,
     pub limits: Option<Limits>,
+    pub preflight: Option<Preflight>,
     pub staging: Option<Text>,
+}
+
+/// What a finding that a CA would refuse comes to.
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(rename_all = "kebab-case", expecting = "one of stop, warn")]
+pub(super) enum Preflight {
+    Stop,
+    Warn,
 }
 
 impl Ca {

@@ -66,7 +66,7 @@ fn limits_are_the_ca_s_own_unless_the_operator_knows_better() {
   a: { directory: "https://127.0.0.1/a", agree-terms: true, limits: lets-encrypt }
   b: { preset: letsencrypt, agree-terms: true, limits: none }
   c: { preset: letsencrypt, agree-terms: true, limits: { exact-set: none, orders: 20/1h, breaker: false } }
-  d: { directory: "https://127.0.0.1/d", agree-terms: true, account-key: rs256, request-rate: 7, account-key-rollover: 365d, limits: { registered-domain: 20/7d } }
+  d: { directory: "https://127.0.0.1/d", agree-terms: true, account-key: rs256, request-rate: 7, account-key-rollover: 365d, preflight: warn, limits: { registered-domain: 20/7d } }
 "#,
     );
     let limits: Vec<_> = config.cas.iter().map(|ca| ca.limits).collect();
@@ -95,6 +95,10 @@ fn limits_are_the_ca_s_own_unless_the_operator_knows_better() {
     assert_eq!(config.cas[3].account_key, Algorithm::Rs256);
     assert_eq!(config.cas[2].acme.request_rate, acme::DEFAULT_REQUEST_RATE);
     assert_eq!(config.cas[3].acme.request_rate.get(), 7);
+    assert_eq!(
+        (config.cas[2].despite_dns, config.cas[3].despite_dns),
+        (false, true)
+    );
     assert_eq!(config.cas[3].rollover, Some(Duration::from_secs(365 * 86_400)));
 }
 
@@ -184,7 +188,7 @@ fn every_mistake_about_a_ca_is_named() {
   e: { preset: letsencrypt, agree-terms: true, staging: e, account-key-rollover: 1h, profile: "" }
   f: { preset: letsencrypt, agree-terms: true, staging: nowhere, limits: letsencrypt, account-key: rsa256, request-rate: 0 }
   g: { preset: letsencrypt, agree-terms: true, limits: { orders: 300, exact-sets: 5/7d, breaker: no } }
-  h: { preset: letsencrypt, agree-terms: true, limits: [300], external-account: KID }
+  h: { preset: letsencrypt, agree-terms: true, limits: [300], external-account: KID, preflight: off }
 "#,
     );
     insta::assert_snapshot!(report);
