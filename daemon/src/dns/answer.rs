@@ -17,7 +17,10 @@ use super::{
 use crate::types::DnsName;
 
 /// The fixed header of RFC 1035 4.1.1.
-const HEADER: usize = 12;
+pub(super) const HEADER: usize = 12;
+/// CNAMEs followed inside one answer: no resolver makes longer chains (BIND stops at 16), and a hostile one that does
+/// would have each of thousands of records compared with each.
+const MAX_ALIASES: usize = 16;
 /// DNAME (RFC 6672), which hickory-proto carries as an unknown type.
 const DNAME: u16 = 39;
 /// Stands for CAA while an answer is decoded: of the types for private use (RFC 6895 3.1), so that nobody reads it.
@@ -157,7 +160,7 @@ impl Answer {
     /// one.
     pub(super) fn canonical(&self, name: &DnsName) -> DnsName {
         let mut end = name.clone();
-        for _ in &self.answers {
+        for _ in 0..MAX_ALIASES {
             match self.cname(&end) {
                 Some(Ok(target)) => end = target,
                 Some(Err(_)) | None => break,
@@ -197,12 +200,11 @@ impl Answer {
         hosts
     }
 
-    /// All addresses in the answer section: resolvers put a CNAME's target there too.
-    pub(super) fn addresses(&self) -> Vec<IpAddr> {
-        self.answers
-            .iter()
-            .filter_map(|record| record.data.ip_addr())
-            .collect()
+    /// The addresses of `host`, or of where its CNAMEs in the answer lead.
+    pub(super) fn addresses(&self, host: &DnsName) -> Vec<IpAddr> {
+        let end = self.canonical(host);
+        let addresses = self.at(&end).filter_map(|record| record.data.ip_addr());
+        addresses.collect()
     }
 
     /// True when the answer section holds the SOA of `name` itself.
@@ -252,18 +254,19 @@ impl Answer {
         hosts.sort_unstable();
         hosts.dedup();
         Some(Referral {
-            hosts: self.with_glue(hosts),
+            hosts: self.with_glue(hosts, zone),
             apex,
         })
     }
 
-    /// Each host with its addresses in the additional section.
-    pub(super) fn with_glue(&self, hosts: Vec<DnsName>) -> Vec<(DnsName, Vec<IpAddr>)> {
+    /// Each host with its addresses in the additional section, as far as it is one of `zone`, whose server says this:
+    /// what a server says of names elsewhere is hearsay (RFC 2181 5.4.1), and may be as old as the delegation.
+    pub(super) fn with_glue(&self, hosts: Vec<DnsName>, zone: &DnsName) -> Vec<(DnsName, Vec<IpAddr>)> {
         let glue = |host: &DnsName| {
             let matching = self
                 .additionals
                 .iter()
-                .filter(|record| same_name(&record.name, host));
+                .filter(|record| host.is_within(zone) && same_name(&record.name, host));
             matching.filter_map(|record| record.data.ip_addr()).collect()
         };
         let with_glue = |host| {

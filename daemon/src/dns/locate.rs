@@ -141,7 +141,7 @@ impl Locator {
             .ask(zone, &apex, Kind::Ns, |answer| match answer.ns(&apex) {
                 _ if !answer.is_conclusive() => Err(Failure::Rcode(answer.rcode)),
                 hosts if hosts.is_empty() || !answer.authoritative => Err(Failure::NotAuthoritative),
-                hosts => Ok(answer.with_glue(hosts)),
+                hosts => Ok(answer.with_glue(hosts, &zone.apex)),
             })
             .await?;
         self.zones.delegated(apex, hosts, name).await

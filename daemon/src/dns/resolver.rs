@@ -235,7 +235,7 @@ async fn look_up(
     );
     let of = |question| {
         first_usable(transport, servers, question, timeout, |answer| {
-            match (answer.is_conclusive(), answer.addresses()) {
+            match (answer.is_conclusive(), answer.addresses(&question.name)) {
                 (false, _) => Err(Failure::Rcode(answer.rcode)),
                 (true, addresses) if addresses.is_empty() => Err(Failure::NoAddress),
                 (true, addresses) => Ok((addresses, answer.ttl())),

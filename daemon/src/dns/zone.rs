@@ -349,12 +349,12 @@ async fn find_addresses(
 ) -> Result<Timed<Vec<IpAddr>>, ResolverError> {
     let (a, aaaa) = (
         Question::recursive(host.clone(), Kind::A),
-        Question::recursive(host, Kind::Aaaa),
+        Question::recursive(host.clone(), Kind::Aaaa),
     );
     let (v4, v6) = join(resolvers.ask(&a, off_limits), resolvers.ask(&aaaa, off_limits)).await;
     let mut found = (Vec::new(), Duration::MAX);
     for answer in [&v4, &v6].into_iter().flatten() {
-        let mut addresses = answer.addresses();
+        let mut addresses = answer.addresses(&host);
         addresses.truncate(MAX_ADDRESSES);
         found.1 = found.1.min(answer.ttl());
         found.0.append(&mut addresses);

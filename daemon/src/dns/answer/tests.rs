@@ -55,7 +55,7 @@ fn use_all(answer: &Answer) {
     answer.cname(&name);
     answer.has_dname(&name);
     answer.ns(&zone);
-    answer.addresses();
+    answer.addresses(&name);
     answer.enclosing_apex(&name);
     answer.serial();
     answer.caa(&name);
