@@ -66,6 +66,9 @@ pub enum Malformation {
     /// Not one question in the question section, or another one.
     #[error("an answer to another question")]
     Question,
+    /// So many datagrams that answer something else that somebody is guessing.
+    #[error("a flood of answers to other questions")]
+    Flood,
     /// The truncation bit where truncation cannot be.
     #[error("an answer truncated over TCP")]
     TruncatedTcp,

@@ -9,7 +9,7 @@ use reqwest::{
 };
 use tokio::sync::Mutex;
 
-use super::{Answer, Endpoint, Failure, Malformation, Question, Reading, malformed};
+use super::{Answer, Endpoint, Failure, Malformation, Question, malformed, undivided};
 use crate::types::DnsName;
 
 /// RFC 8484 6.
@@ -71,12 +71,7 @@ impl Clients {
         if response.headers().get(CONTENT_TYPE) != Some(&DNS_MESSAGE) {
             return Err(malformed(Malformation::NotDns));
         }
-        match Reading::of(&read(response).await?, ID, question) {
-            Reading::Answer(answer) => Ok(answer),
-            Reading::Truncated => Err(malformed(Malformation::TruncatedTcp)),
-            Reading::NotOurs => Err(malformed(Malformation::Question)),
-            Reading::Malformed(what) => Err(malformed(what)),
-        }
+        undivided(&read(response).await?, ID, question)
     }
 
     async fn client(&self, server: &Endpoint, name: Option<&DnsName>) -> Result<Client, Failure> {

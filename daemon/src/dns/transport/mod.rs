@@ -11,7 +11,7 @@ use futures_util::future::BoxFuture;
 use tokio::time::Instant;
 
 use super::{
-    answer::{Answer, Reading},
+    answer::{Answer, HEADER, Reading},
     endpoint::{Channel, Endpoint},
     failure::{Failure, Malformation, QueryError, Rcode},
     question::Question,
@@ -131,7 +131,7 @@ async fn datagram_first(
     let udp = match udp::exchange(server, question, edns, start, timeout / 2).await {
         Ok(Reading::Answer(answer)) => return Ok(answer),
         Ok(Reading::Truncated) => None,
-        Ok(Reading::NotOurs) => Some(Failure::Silent { waited: timeout }),
+        Ok(Reading::NotOurs) => Some(Failure::Silent { waited: timeout / 2 }),
         Ok(Reading::Malformed(what)) => Some(Failure::Malformed(what)),
         Err(Failure::Unreachable) => return Err(Failure::Unreachable),
         Err(failure) => Some(failure),
@@ -139,9 +139,24 @@ async fn datagram_first(
     let tcp = tokio::time::timeout_at(start + timeout, tcp::exchange(server, question, edns));
     match (tcp.await.map_err(silent).flatten(), udp) {
         (Ok(answer), _) => Ok(answer),
+        // silence tells least
+        (Err(tcp @ (Failure::Malformed(_) | Failure::Silent { .. })), Some(Failure::Silent { .. })) => {
+            Err(tcp)
+        }
         // UDP is how servers are reached: its failure tells more
         (Err(_), Some(udp)) => Err(udp),
         (Err(tcp), None) => Err(Failure::Truncated { tcp: Box::new(tcp) }),
+    }
+}
+
+/// Reads what came over a connection of one's own: an answer, whole, or nothing that could still become one.
+fn undivided(octets: &[u8], id: u16, question: &Question) -> Result<Answer, Failure> {
+    match Reading::of(octets, id, question) {
+        Reading::Answer(answer) => Ok(answer),
+        Reading::Truncated => Err(malformed(Malformation::TruncatedTcp)),
+        Reading::NotOurs if octets.len() < HEADER => Err(malformed(Malformation::Undecodable)),
+        Reading::NotOurs => Err(malformed(Malformation::Question)),
+        Reading::Malformed(what) => Err(malformed(what)),
     }
 }
 

@@ -7,7 +7,7 @@ use tokio::{
     net::TcpStream,
 };
 
-use super::{Answer, Failure, Malformation, Question, Reading, malformed, random_id};
+use super::{Answer, Failure, Malformation, Question, malformed, random_id, undivided};
 
 /// Asks once. The caller holds the deadline; an answer has at most 65,535 octets.
 pub(super) async fn exchange(server: SocketAddr, question: &Question, edns: bool) -> Result<Answer, Failure> {
@@ -38,10 +38,5 @@ pub(super) async fn converse(
     let length = stream.read_u16().await.map_err(of_stream)?;
     let mut octets = vec![0; usize::from(length)];
     stream.read_exact(&mut octets).await.map_err(of_stream)?;
-    match Reading::of(&octets, id, question) {
-        Reading::Answer(answer) => Ok(answer),
-        Reading::Truncated => Err(malformed(Malformation::TruncatedTcp)),
-        Reading::NotOurs => Err(malformed(Malformation::Question)),
-        Reading::Malformed(what) => Err(malformed(what)),
-    }
+    undivided(&octets, id, question)
 }

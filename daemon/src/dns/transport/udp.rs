@@ -8,7 +8,7 @@ use std::{
 
 use tokio::{net::UdpSocket, time::Instant};
 
-use super::{Failure, Question, Reading, malformed, random_id};
+use super::{Failure, Malformation, Question, Reading, malformed, random_id};
 
 /// More than [`super::super::question::UDP_PAYLOAD`] asks for; what is longer arrives cut and goes to TCP.
 const BUFFER: usize = 2048;
@@ -38,6 +38,7 @@ pub(super) async fn exchange(
             let length = received.map_err(|error| Failure::of_socket(&error))?;
             match Reading::of(buffer.get(..length).unwrap_or_default(), id, question) {
                 Reading::NotOurs if strangers < MAX_STRANGERS => strangers += 1,
+                Reading::NotOurs => return Ok(Reading::Malformed(Malformation::Flood)),
                 reading => return Ok(reading),
             }
         }
