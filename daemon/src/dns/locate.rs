@@ -20,6 +20,9 @@ use crate::{
     types::DnsName,
 };
 
+/// Octets of a label of random digits that no sibling has by accident.
+const SHORTEST_RANDOM: usize = 9;
+
 /// Follows names to their zones.
 #[derive(Debug)]
 pub(super) struct Locator {
@@ -149,12 +152,7 @@ impl Locator {
 
     /// True when a sibling that nobody can have created leads to the same target.
     async fn is_wildcard(&self, zone: &Zone, name: &DnsName, target: &DnsName) -> Result<bool, LocateError> {
-        let sibling = name.parent().and_then(|parent| {
-            let label = format!("_dns01d-{:016x}", SystemRandom.u64());
-            parent.child(&label).ok()
-        });
-        // no room for a sibling means no room for a wildcard's answer to it either
-        let Some(sibling) = sibling else {
+        let Some(sibling) = sibling_of(name) else {
             return Ok(false);
         };
         self.ask(zone, &sibling, Kind::Cname, |answer| {
@@ -190,4 +188,18 @@ impl Locator {
             failures,
         })
     }
+}
+
+/// A name beside `name` that nobody has thought of. Near the longest name that there is it is no longer than `name`
+/// itself, so that it fits; `None` where so short a name could be somebody's.
+fn sibling_of(name: &DnsName) -> Option<DnsName> {
+    let parent = name.parent()?;
+    let random = SystemRandom.u64();
+    let telling = parent.child(&format!("_dns01d-{random:016x}"));
+    telling.ok().or_else(|| {
+        let length = name.labels().next().map_or(0, str::len);
+        let short = format!("_{random:016x}");
+        let label = short.get(..length).filter(|_| length >= SHORTEST_RANDOM)?;
+        parent.child(label).ok()
+    })
 }
