@@ -18,6 +18,8 @@ enum NamesProblem {
     Repeated(Identifier),
     #[error("`{name}` is covered by `{wildcard}` already")]
     Covered { name: Identifier, wildcard: Identifier },
+    #[error("`_acme-challenge.{0}` is longer than a DNS name can be")]
+    NoRoom(DnsName),
     #[error("no provider serves {}", both_ways(.0))]
     NoProvider(DnsName),
     #[error("the request asks for {}", other_names(.missing, .surplus))]
@@ -42,6 +44,9 @@ impl Problem for NamesProblem {
             )),
             NamesProblem::OfRequest { .. } => {
                 Some("write the same names, or leave `names` out for those of the request".into())
+            }
+            NamesProblem::NoRoom(_) => {
+                Some("no CA can look for its record: use a wildcard above it, or a shorter name".into())
             }
             NamesProblem::Identifier { .. } => None,
         }
@@ -100,6 +105,12 @@ impl Builder<'_> {
                     continue;
                 }
             };
+            // the shortest of what challenges put before a name
+            if identifier.name().child("_acme-challenge").is_err() {
+                let problem = NamesProblem::NoRoom(identifier.name().clone());
+                self.findings.value(&location, &problem);
+                continue;
+            }
             if let Some(first) = identifiers.get(&identifier) {
                 let problem = NamesProblem::Repeated(identifier);
                 self.findings

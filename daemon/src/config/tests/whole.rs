@@ -274,3 +274,23 @@ fn canaries_are_sent_unless_they_are_off() {
         assert!(faults.contains("dns01d.yaml:5:"), "{wrong}: {faults}");
     }
 }
+
+#[test]
+fn a_name_must_leave_room_for_the_challenge_before_it() {
+    let site = Site::new();
+    let long = |length: usize| {
+        let labels = format!("{}.", "x".repeat(57)).repeat(4);
+        format!("{}.{labels}a", "y".repeat(length - labels.len() - 2))
+    };
+    let certificate = |name: &str| with(&format!("certificates:\n  a: {{ names: [{name}] }}\n"));
+    let (fits, too_long) = (long(237), long(238));
+    assert_eq!((fits.len(), too_long.len()), (237, 238));
+    site.load(&certificate(&fits)).expect("a configuration");
+    let faults = site.load(&certificate(&too_long)).expect_err("no room");
+    assert_eq!(
+        whats(&faults),
+        [format!(
+            "certificates.a.names[0]: `_acme-challenge.{too_long}` is longer than a DNS name can be"
+        )]
+    );
+}
