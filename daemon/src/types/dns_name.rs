@@ -1,6 +1,10 @@
 //! Domain names as ACME and DNS mean them.
 
-use std::{fmt, str::FromStr};
+use std::{
+    fmt,
+    net::{Ipv4Addr, Ipv6Addr},
+    str::FromStr,
+};
 
 use serde::{Deserialize, Serialize};
 
@@ -46,7 +50,7 @@ pub enum NameError {
     /// `*` anywhere but as the whole first label of an identifier.
     #[error("a wildcard is only allowed as the whole first label, as in `*.example.org`")]
     Wildcard,
-    /// An IP address where a name is wanted.
+    /// An IP address where a name is wanted, or at its end.
     #[error("an IP address is not a DNS name; DNS-01 proves names only")]
     IpAddress,
 }
@@ -102,7 +106,7 @@ impl FromStr for DnsName {
         if text.contains('*') {
             return Err(NameError::Wildcard);
         }
-        if text.trim_matches(['[', ']']).parse::<std::net::IpAddr>().is_ok() {
+        if text.trim_matches(['[', ']']).parse::<Ipv6Addr>().is_ok() {
             return Err(NameError::IpAddress);
         }
         let ascii = if text.is_ascii() {
@@ -110,6 +114,9 @@ impl FromStr for DnsName {
         } else {
             idna::domain_to_ascii(text).map_err(|_| NameError::Idna)?
         };
+        if ends_in_address(&ascii) {
+            return Err(NameError::IpAddress);
+        }
         if let Some(bad) = ascii
             .chars()
             .find(|c| !c.is_ascii_alphanumeric() && !matches!(c, '-' | '_' | '.'))
@@ -132,6 +139,16 @@ impl FromStr for DnsName {
         }
         Ok(DnsName(ascii))
     }
+}
+
+/// An IPv4 address, or a name whose last four labels are one: no such name can be (RFC 1123 2.1), and its parent would
+/// be the address.
+fn ends_in_address(ascii: &str) -> bool {
+    let start = ascii.rmatch_indices('.').nth(3).map_or(0, |(at, _)| at + 1);
+    ascii[start..]
+        .trim_matches(['[', ']'])
+        .parse::<Ipv4Addr>()
+        .is_ok()
 }
 
 impl TryFrom<String> for DnsName {
@@ -181,6 +198,9 @@ mod tests {
             ("-a.b", NameError::Hyphen("-a".into())),
             ("a*.b", NameError::Wildcard),
             ("192.0.2.1", NameError::IpAddress),
+            ("[192.0.2.1]", NameError::IpAddress),
+            ("\u{ff11}92.0.2.1", NameError::IpAddress),
+            ("a.192.0.2.1", NameError::IpAddress),
             ("2001:db8::1", NameError::IpAddress),
         ] {
             assert_eq!(text.parse::<DnsName>(), Err(why), "{text}");
