@@ -9,6 +9,7 @@ use super::{
     account_label::account_label,
     client::decode,
     jws::{Jws, Payload, Signer},
+    printable::{MAX_WORD, printable},
     transport::Reply,
 };
 use crate::types::{AccountUrl, CertificateUrl};
@@ -56,7 +57,7 @@ impl std::fmt::Display for AccountStatus {
             AccountStatus::Valid => "valid",
             AccountStatus::Deactivated => "deactivated",
             AccountStatus::Revoked => "revoked",
-            AccountStatus::Unknown(text) => text,
+            AccountStatus::Unknown(text) => return f.write_str(&printable(text, MAX_WORD)),
         })
     }
 }

@@ -4,7 +4,11 @@ use jiff::Timestamp;
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::json;
 
-use super::{Account, Challenge, ChallengeKind, Error, Operation, Polled, Problem, jws::Payload};
+use super::{
+    Account, Challenge, ChallengeKind, Error, Operation, Polled, Problem,
+    jws::Payload,
+    printable::{MAX_WORD, printable},
+};
 use crate::types::{AuthorizationUrl, Identifier};
 
 /// Whether an account has proved a name (RFC 8555 7.1.4).
@@ -54,7 +58,7 @@ impl fmt::Display for AuthorizationStatus {
             AuthorizationStatus::Deactivated => "deactivated",
             AuthorizationStatus::Expired => "expired",
             AuthorizationStatus::Revoked => "revoked",
-            AuthorizationStatus::Unknown(text) => text,
+            AuthorizationStatus::Unknown(text) => return f.write_str(&printable(text, MAX_WORD)),
         })
     }
 }

@@ -3,7 +3,12 @@ use std::{fmt, str::FromStr};
 use jiff::Timestamp;
 use serde::{Deserialize, Deserializer};
 
-use super::{Account, Error, Operation, Polled, Problem, directory::lenient, jws::Payload};
+use super::{
+    Account, Error, Operation, Polled, Problem,
+    directory::lenient,
+    jws::Payload,
+    printable::{MAX_WORD, printable},
+};
 use crate::types::ChallengeUrl;
 
 /// A way to prove a name (RFC 8555 7.1.5 and 8).
@@ -56,7 +61,7 @@ impl fmt::Display for ChallengeKind {
             ChallengeKind::Dns01 => "dns-01",
             ChallengeKind::DnsAccount01 => "dns-account-01",
             ChallengeKind::DnsPersist01 => "dns-persist-01",
-            ChallengeKind::Other(text) => text,
+            ChallengeKind::Other(text) => return f.write_str(&printable(text, MAX_WORD)),
         })
     }
 }

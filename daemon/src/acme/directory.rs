@@ -2,6 +2,8 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Deserializer, de::DeserializeOwned};
 
+use super::printable::{MAX_PAGE, printable};
+
 /// What a CA offers and where (RFC 8555 7.1.1). Offers that are not known are skipped.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -31,11 +33,11 @@ pub struct Directory {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Meta {
-    /// Address of the terms of service.
-    #[serde(default, deserialize_with = "lenient")]
+    /// Address of the terms of service; safe to print.
+    #[serde(default, deserialize_with = "shown")]
     pub terms_of_service: Option<String>,
-    /// Address of a page about the CA.
-    #[serde(default, deserialize_with = "lenient")]
+    /// Address of a page about the CA; safe to print.
+    #[serde(default, deserialize_with = "shown")]
     pub website: Option<String>,
     /// Names by which CAA records (RFC 8659) mean this CA.
     #[serde(default, deserialize_with = "lenient")]
@@ -54,6 +56,12 @@ pub(super) fn lenient<'de, D: Deserializer<'de>, T: DeserializeOwned + Default>(
 ) -> Result<T, D::Error> {
     let value = serde_json::Value::deserialize(deserializer)?;
     Ok(serde_json::from_value(value).unwrap_or_default())
+}
+
+/// Text for people. Not only web pages: Pebble's terms are a `data:` address.
+fn shown<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
+    let text: Option<String> = lenient(deserializer)?;
+    Ok(text.map(|text| printable(&text, MAX_PAGE)))
 }
 
 #[cfg(test)]

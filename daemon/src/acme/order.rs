@@ -5,8 +5,12 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Account, AuthorizationStatus, Error, Operation, Polled, Problem, account::location,
-    authorization::WireIdentifier, client::decode, jws::Payload,
+    Account, AuthorizationStatus, Error, Operation, Polled, Problem,
+    account::location,
+    authorization::WireIdentifier,
+    client::decode,
+    jws::Payload,
+    printable::{MAX_WORD, printable},
 };
 use crate::{
     pki::CertId,
@@ -68,7 +72,7 @@ impl fmt::Display for OrderStatus {
             OrderStatus::Processing => "processing",
             OrderStatus::Valid => "valid",
             OrderStatus::Invalid => "invalid",
-            OrderStatus::Unknown(text) => text,
+            OrderStatus::Unknown(text) => return f.write_str(&printable(text, MAX_WORD)),
         })
     }
 }

@@ -3,7 +3,10 @@
 use url::Url;
 
 /// Longest address shown: unpause addresses of Boulder carry a signed token of some hundred.
-const MAX_PAGE: usize = 2000;
+pub(super) const MAX_PAGE: usize = 2000;
+
+/// Longest word of a CA shown that stands for one of its own: a status, a kind of challenge.
+pub(super) const MAX_WORD: usize = 60;
 
 /// At most `limit` characters of `text`, on one line, without control characters and
 /// without those that reorder a line.
