@@ -10,6 +10,7 @@
 mod c_plugin;
 mod channels;
 mod horizon;
+mod hostile;
 mod modes;
 mod primary;
 mod vantage;
