@@ -78,6 +78,8 @@ pub enum Standing {
 
 /// Values quoted of a server that lags; a name with a hundred stale ones is not printed whole.
 pub const SHOWN: usize = 4;
+/// Octets quoted of a value: a challenge's has 43, and a hostile one 64 KiB.
+const QUOTED: usize = 120;
 /// Servers and names spelt out in a message; all of them are in [`NotVisible::sightings`].
 const NAMED: usize = 12;
 
@@ -147,7 +149,13 @@ fn missing(answer: &Answer, owner: &DnsName, values: &[String]) -> (usize, Vec<S
     let missing = values
         .iter()
         .filter(|value| !found.iter().any(|txt| txt == value.as_bytes()));
-    let shows = found.iter().take(SHOWN).map(|txt| printable(txt));
+    let shows = found
+        .iter()
+        .take(SHOWN)
+        .map(|txt| match txt.split_at_checked(QUOTED) {
+            Some((start, rest)) if !rest.is_empty() => printable(start) + "..",
+            _ => printable(txt),
+        });
     (missing.count(), shows.collect())
 }
 

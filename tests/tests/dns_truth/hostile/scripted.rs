@@ -21,7 +21,7 @@ pub enum Step {
     Send(Vec<u8>),
     /// Sends octets on a stream as they are.
     Raw(Vec<u8>),
-    /// Sends a datagram from another port.
+    /// Sends a datagram from another port, and from the same one of another address.
     Elsewhere(Vec<u8>),
     Pause(Duration),
     /// Keeps the stream open; else it is closed at the end.
@@ -98,8 +98,11 @@ async fn serve_udp(socket: UdpSocket, script: Script, count: Arc<AtomicUsize>) {
             match step {
                 Step::Send(octets) => drop(socket.send_to(&octets, from).await),
                 Step::Elsewhere(octets) => {
-                    let elsewhere = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
-                    elsewhere.send_to(&octets, from).await.unwrap();
+                    let port = socket.local_addr().unwrap().port();
+                    for place in [(Ipv4Addr::LOCALHOST, 0), (Ipv4Addr::new(127, 0, 0, 2), port)] {
+                        let elsewhere = UdpSocket::bind(place).await.unwrap();
+                        elsewhere.send_to(&octets, from).await.unwrap();
+                    }
                 }
                 Step::Pause(time) => tokio::time::sleep(time).await,
                 Step::Raw(_) | Step::Stay => {}

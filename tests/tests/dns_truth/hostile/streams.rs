@@ -2,10 +2,12 @@
 
 use std::time::Duration;
 
-use dns01d::dns::{Failure, Malformation};
+use dns01d::dns::{Failure, Location, Malformation, Options, Pace, Server, Visibility};
+use tokio::time::Instant;
 
 use super::{
-    DEADLINE, failure,
+    super::primary::{dns, name, wanted},
+    DEADLINE, OWNER, failure,
     scripted::{OWN_NAME, Reply, Scripted, Step, TXT, Way, framed},
     values,
 };
@@ -142,6 +144,48 @@ async fn one_value_of_64_kib_in_thousands_of_strings_is_read_whole() {
 }
 
 #[tokio::test]
+async fn what_lags_with_values_of_64_kib_is_told_in_a_line() {
+    let server = truncated(|query| {
+        let strings = b"\xff".repeat(65_000);
+        let strings: Vec<u8> = strings
+            .chunks(255)
+            .flat_map(|chunk| [&[chunk.len() as u8], chunk].concat())
+            .collect();
+        vec![Step::Send(
+            Reply::to(query).answer(OWN_NAME, TXT, &strings).octets(),
+        )]
+    })
+    .await;
+    let location = Location {
+        challenge_name: name(OWNER),
+        owner: name(OWNER),
+        zone: name("example.org"),
+        chain: Vec::new(),
+        wildcard: None,
+        visibility: Visibility::Authorities,
+        servers: vec![Server {
+            name: None,
+            addresses: vec![server.address()],
+        }],
+        unresolved: Vec::new(),
+    };
+    let dns = dns(Options {
+        query_timeout: DEADLINE,
+        ..Options::default()
+    });
+    let deadline = Instant::now() + DEADLINE;
+    let error = dns
+        .wait_visible(&wanted(location), Pace::default(), deadline, drop)
+        .await;
+    let text = error.expect_err("another value").to_string();
+    assert!(
+        text.contains("\\255\\255") && text.len() < 1000,
+        "{} octets",
+        text.len()
+    );
+}
+
+#[tokio::test]
 async fn a_txt_record_without_any_string_is_no_reason_to_stop() {
     let server = truncated(|query| {
         let reply = Reply::to(query).answer(OWN_NAME, TXT, b"");
@@ -149,7 +193,7 @@ async fn a_txt_record_without_any_string_is_no_reason_to_stop() {
     })
     .await;
     match super::ask_plainly(&server).await {
-        Ok(answer) => assert!(answer.txt(&super::name(super::OWNER)).contains(&b"true".to_vec())),
+        Ok(answer) => assert!(answer.txt(&name(OWNER)).contains(&b"true".to_vec())),
         Err(error) => assert_eq!(error.failure, malformed(Malformation::Undecodable)),
     }
 }
