@@ -23,16 +23,23 @@ pub struct RenewalInfo {
 /// RFC 9773 4.2.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct RenewalInfoObject {
-    suggested_window: Window,
+pub(super) struct RenewalInfoObject {
+    pub(super) suggested_window: Window,
     #[serde(default, deserialize_with = "lenient", rename = "explanationURL")]
     explanation_url: Option<String>,
 }
 
 #[derive(Deserialize)]
-struct Window {
-    start: Timestamp,
-    end: Timestamp,
+pub(super) struct Window {
+    pub(super) start: Timestamp,
+    pub(super) end: Timestamp,
+}
+
+impl RenewalInfoObject {
+    /// RFC 9773 4.2: a window that ends before it begins is none.
+    pub(super) fn is_window(&self) -> bool {
+        self.suggested_window.start < self.suggested_window.end
+    }
 }
 
 impl Client {
@@ -51,11 +58,13 @@ impl Client {
         // RFC 9773 4.1: the address, "a forward slash", the identifier; some addresses end with one
         let url = format!("{}/{certificate}", base.trim_end_matches('/'));
         let reply = self.get(Operation::RenewalInfo, &url).await?;
+        let object: RenewalInfoObject = decode(Operation::RenewalInfo, &url, &reply)?;
+        let is_window = object.is_window();
         let RenewalInfoObject {
             suggested_window: Window { start, end },
             explanation_url,
-        } = decode(Operation::RenewalInfo, &url, &reply)?;
-        if end <= start {
+        } = object;
+        if !is_window {
             return Err(Error::new(
                 Operation::RenewalInfo,
                 &url,

@@ -17,7 +17,10 @@ use super::{
     yaml::{self, Content, ShapeError, Tree},
 };
 
-use crate::plugin::{OptionSource, ProviderDescription};
+use crate::{
+    plugin::{OptionSource, ProviderDescription},
+    secret_source::Weakness,
+};
 
 mod include;
 
@@ -135,6 +138,17 @@ fn read<T: DeserializeOwned>(path: &Path, content: Content, findings: &mut Findi
             return None;
         }
     };
+    understand(path, text, weakness, content, findings)
+}
+
+/// Reads the text of a file into its shape. `None` when nothing of it can be used.
+pub(super) fn understand<T: DeserializeOwned>(
+    path: &Path,
+    text: String,
+    weakness: Option<Weakness>,
+    content: Content,
+    findings: &mut Findings,
+) -> Option<(usize, T)> {
     let (marks, flaws) = yaml::read(&text, content);
     let fatal = marks.is_none() || flaws.iter().any(|flaw| flaw.fatal);
     let document = findings.add(Document {
