@@ -8,6 +8,8 @@
 pub mod cli;
 // 7
 pub mod app;
+#[cfg(any(test, fuzzing))]
+pub mod fuzz;
 // 6
 pub mod config;
 // 5

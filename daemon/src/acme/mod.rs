@@ -20,6 +20,8 @@ mod directory;
 mod dns_persist;
 mod error;
 mod external_account;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzz;
 mod jwk;
 mod jws;
 mod key_change;

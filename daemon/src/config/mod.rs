@@ -14,6 +14,8 @@ mod descriptions;
 mod document;
 mod fault;
 mod findings;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzz;
 mod load;
 mod near;
 mod option_source;

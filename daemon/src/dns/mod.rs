@@ -17,6 +17,8 @@ mod extended_error;
 mod failure;
 #[cfg(test)]
 pub(crate) mod fake;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzz;
 mod locate;
 mod location;
 mod options;

@@ -14,6 +14,8 @@ mod descendants;
 mod elf;
 mod ending;
 mod error;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzz;
 mod host;
 mod instance;
 mod launch;
