@@ -342,7 +342,10 @@ impl Findings {
     }
 
     fn push(&mut self, severity: Severity, at: Where, problem: &impl Problem) {
-        let (what, help) = (problem.to_string(), problem.help());
+        let (what, help) = (
+            visible(&problem.to_string()),
+            problem.help().as_deref().map(visible),
+        );
         self.findings.push(Finding {
             severity,
             what,
@@ -366,4 +369,17 @@ impl Findings {
             hide_line: false,
         }
     }
+}
+
+/// What a key or a value quoted in it would have a terminal do, spelt out.
+fn visible(text: &str) -> String {
+    let mut shown = String::with_capacity(text.len());
+    for character in text.chars() {
+        match character {
+            '\n' => shown.push(character),
+            control if control.is_control() => shown.extend(control.escape_default()),
+            _ => shown.push(character),
+        }
+    }
+    shown
 }
