@@ -21,8 +21,6 @@ pub(super) const HEADER: usize = 12;
 /// CNAMEs followed inside one answer: no resolver makes longer chains (BIND stops at 16), and a hostile one that does
 /// would have each of thousands of records compared with each.
 const MAX_ALIASES: usize = 16;
-/// DNAME (RFC 6672), which hickory-proto carries as an unknown type.
-const DNAME: u16 = 39;
 /// Stands for CAA while an answer is decoded: of the types for private use (RFC 6895 3.1), so that nobody reads it.
 const OPAQUE_CAA: u16 = 65_281;
 
@@ -187,7 +185,7 @@ impl Answer {
     /// True when the answer's CNAME follows from a DNAME above `name` (RFC 6672).
     pub fn has_dname(&self, name: &DnsName) -> bool {
         self.answers.iter().any(|record| {
-            record.record_type() == RecordType::Unknown(DNAME)
+            record.record_type() == RecordType::DNAME
                 && domain_name(&record.name).is_some_and(|owner| owner != *name && name.is_within(&owner))
         })
     }
