@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::{Config, ProviderConfig, build::route::serving};
 use crate::{
-    dns::{self, Resolver},
+    dns::{self, Agreement, Aliases, Resolver},
     engine::{self, AuthorityOptions, KeySource},
     pki::ChainPreference,
     schedule::{Limit, Limits},
@@ -54,6 +54,21 @@ fn dns_text(out: &mut String, options: &dns::Options) {
                 "visible",
                 format!("when {}  ({visibility})", visibility.meaning()),
             ));
+        }
+        if let Some(aliases) = zone.aliases {
+            let meaning = match aliases {
+                Aliases::Follow => "followed",
+                Aliases::Refuse => "refused: nothing is published at an alias",
+                Aliases::Plain => "not followed: records go to the challenge name itself",
+            };
+            lines.push(("aliases", format!("{meaning}  ({aliases})")));
+        }
+        if let Some(agreement) = zone.agreement {
+            let meaning = match agreement {
+                Agreement::All => "all servers",
+                Agreement::Quorum => "more than half of the servers, and all that answer",
+            };
+            lines.push(("agreement", format!("{meaning}  ({agreement})")));
         }
         if !zone.resolvers.is_empty() {
             lines.push(("resolvers", listed(&zone.resolvers)));
@@ -211,6 +226,8 @@ fn zone((name, zone): (&DnsName, &dns::ZoneOptions)) -> Value {
     json!({
         "zone": name,
         "visibility": zone.visibility.map(|visibility| visibility.to_string()),
+        "aliases": zone.aliases.map(Aliases::as_str),
+        "agreement": zone.agreement.map(Agreement::as_str),
         "authorities": zone.authorities.len(),
         "resolvers": texts(&zone.resolvers),
         "vantage": zone.vantage.as_deref().map(texts),

@@ -9,7 +9,8 @@ use super::{
     consult::first_usable,
     endpoint::Resolver,
     failure::Failure,
-    location::{LocateError, Location, MAX_ALIASES, MAX_REFERRALS},
+    location::{LocateError, Location, MAX_ALIASES, MAX_REFERRALS, Unfollowed},
+    policy::Aliases,
     question::{Kind, Question},
     transport::Transport,
     visibility::Visibility,
@@ -35,7 +36,7 @@ pub(super) struct Locator {
 /// Where one name of the chain ends.
 enum Place {
     /// In this zone.
-    Here(Zone, Option<DnsName>),
+    Here(Zone, Option<Unfollowed>),
     /// At another name.
     Alias(DnsName),
 }
@@ -46,15 +47,16 @@ impl Locator {
         let mut owner = challenge_name.clone();
         loop {
             match self.place(&owner).await? {
-                Place::Here(zone, wildcard) => {
+                Place::Here(zone, unfollowed) => {
                     let visibility = self.zones.visibility(&owner);
                     return Ok(Location {
                         visibility: visibility.map_or(Visibility::Authorities, |(_, visibility)| visibility),
+                        agreement: self.zones.agreement(&owner),
                         challenge_name: challenge_name.clone(),
                         owner,
                         zone: zone.apex,
                         chain,
-                        wildcard,
+                        unfollowed,
                         servers: zone.servers,
                         unresolved: zone.unresolved,
                     });
@@ -113,16 +115,18 @@ impl Locator {
                 }
                 Verdict::Alias {
                     target: Ok(target),
-                    by_dname: true,
-                } => return Ok(Place::Alias(target)),
-                Verdict::Alias {
-                    target: Ok(target),
-                    by_dname: false,
+                    by_dname,
                 } => {
-                    if self.is_wildcard(&zone, name, &target).await? {
-                        return Ok(Place::Here(zone, Some(target)));
+                    if !by_dname && self.is_wildcard(&zone, name, &target).await? {
+                        return Ok(Place::Here(zone, Some(Unfollowed::Wildcard(target))));
                     }
-                    return Ok(Place::Alias(target));
+                    let name = name.clone();
+                    return match self.zones.aliases(&name) {
+                        Aliases::Follow => Ok(Place::Alias(target)),
+                        Aliases::Refuse => Err(LocateError::AliasRefused { name, target }),
+                        Aliases::Plain if by_dname => Err(LocateError::BelowDname { name, target }),
+                        Aliases::Plain => Ok(Place::Here(zone, Some(Unfollowed::Plain(target)))),
+                    };
                 }
             }
         }

@@ -4,6 +4,7 @@ use std::{fmt, net::SocketAddr, time::Duration};
 
 use super::{
     failure::QueryError,
+    policy::Agreement,
     resolver::{ResolverError, join_texts},
     visibility::Visibility,
 };
@@ -20,16 +21,42 @@ pub struct Location {
     pub zone: DnsName,
     /// The aliases followed, from the challenge name on; empty if there are none.
     pub chain: Vec<DnsName>,
-    /// The target of a wildcard's CNAME that covers `owner` until the record is
-    /// there; it was not followed.
-    pub wildcard: Option<DnsName>,
+    /// A CNAME that covers `owner`, and was not followed.
+    pub unfollowed: Option<Unfollowed>,
     /// By whose word a record here is visible.
     pub visibility: Visibility,
+    /// How many of the servers must show it.
+    pub agreement: Agreement,
     /// The authoritative servers of `zone`; at least one, each with at least one address. None where they are not
     /// asked.
     pub servers: Vec<Server>,
     /// Name servers of `zone` whose addresses are not known.
     pub unresolved: Vec<Unresolved>,
+}
+
+/// Why a CNAME was not followed, and where it leads.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Unfollowed {
+    /// It is a wildcard's, and gone when the record is there.
+    Wildcard(DnsName),
+    /// [`super::Aliases::Plain`] says so.
+    Plain(DnsName),
+}
+
+impl fmt::Display for Unfollowed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Unfollowed::Wildcard(target) => write!(
+                f,
+                "a wildcard's CNAME to {target} covers it until the record stands; it is not followed"
+            ),
+            Unfollowed::Plain(target) => write!(
+                f,
+                "a CNAME to {target} stands there and is not followed (`aliases: plain`); it hides the record unless it \
+                 goes when the record comes"
+            ),
+        }
+    }
 }
 
 /// An authoritative server.
@@ -138,6 +165,28 @@ pub enum LocateError {
         /// Its target, in zone file form.
         target: String,
     },
+    /// An alias where the operator wants none.
+    #[error(
+        "{name} is an alias of {target}, and `aliases` of its zone is `refuse`: remove the alias, or set `aliases: follow` \
+         for `{name}` under `dns.zones`"
+    )]
+    AliasRefused {
+        /// The alias.
+        name: DnsName,
+        /// Where it leads.
+        target: DnsName,
+    },
+    /// No record can stand at the name itself (RFC 6672 2.4).
+    #[error(
+        "{name} lies below a DNAME and so is {target}: no record can stand there, whatever `aliases: plain` says; set \
+         `aliases: follow` for it under `dns.zones`"
+    )]
+    BelowDname {
+        /// The name.
+        name: DnsName,
+        /// Where it leads.
+        target: DnsName,
+    },
     /// The servers together were too slow.
     #[error("the zone of {name} was not found within {waited:?}")]
     Deadline {
@@ -182,7 +231,9 @@ impl LocateError {
             | LocateError::TooManyReferrals { .. }
             | LocateError::AliasLoop { .. }
             | LocateError::AliasChain { .. }
-            | LocateError::AliasTarget { .. } => Retry::Never,
+            | LocateError::AliasTarget { .. }
+            | LocateError::AliasRefused { .. }
+            | LocateError::BelowDname { .. } => Retry::Never,
         }
     }
 }

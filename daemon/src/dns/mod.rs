@@ -22,6 +22,7 @@ pub(crate) mod fuzz;
 mod locate;
 mod location;
 mod options;
+mod policy;
 mod propagation;
 mod question;
 mod resolv_conf;
@@ -42,10 +43,11 @@ pub use dnssec::{Refused, Security, Unsure};
 pub use endpoint::{Channel, Endpoint, Resolver};
 pub use extended_error::ExtendedError;
 pub use failure::{Failure, Malformation, QueryError, Rcode};
-pub use location::{LocateError, Location, Retry, Server, Unresolved};
+pub use location::{LocateError, Location, Retry, Server, Unfollowed, Unresolved};
 pub use options::{
     Authority, DEFAULT_PROPAGATION_TIMEOUT, DEFAULT_QUERY_TIMEOUT, NAME_SERVER_PORT, Options, ZoneOptions,
 };
+pub use policy::{Agreement, Aliases};
 pub use propagation::{
     DEFAULT_CAP, DEFAULT_FLOOR, Indirect, NotVisible, Pace, Patience, Progress, Report, SHOWN, Sighting,
     Standing, Wanted, Witness,

@@ -1,6 +1,10 @@
 use std::{collections::BTreeMap, net::SocketAddr, path::PathBuf, time::Duration};
 
-use super::{endpoint::Resolver, visibility::Visibility};
+use super::{
+    endpoint::Resolver,
+    policy::{Agreement, Aliases},
+    visibility::Visibility,
+};
 use crate::types::DnsName;
 
 /// How DNS is asked.
@@ -36,6 +40,10 @@ pub struct ZoneOptions {
     pub vantage: Option<Vec<Resolver>>,
     /// By whose word a record in this zone is visible; `None`: as in the zone around it.
     pub visibility: Option<Visibility>,
+    /// What becomes of aliases at challenge names in this zone; `None`: as in the zone around it.
+    pub aliases: Option<Aliases>,
+    /// How many of its servers must show a record; `None`: as in the zone around it.
+    pub agreement: Option<Agreement>,
 }
 
 /// An authoritative server to ask.

@@ -219,6 +219,65 @@ async fn cnames_are_followed_into_other_zones() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn an_alias_is_treated_as_the_nearest_zone_says() {
+    let zone = |aliases| ZoneOptions {
+        aliases: Some(aliases),
+        ..ZoneOptions::default()
+    };
+    let zones = [
+        ("example.org", zone(Aliases::Refuse)),
+        ("_acme-challenge.www.example.org", zone(Aliases::Follow)),
+        ("_acme-challenge.made.example.org", zone(Aliases::Plain)),
+    ];
+    let options = Options {
+        zones: zones.into_iter().map(|(apex, zone)| (name(apex), zone)).collect(),
+        resolvers: vec![address(RESOLVER).into()],
+        ..Options::default()
+    };
+    let lab = Lab::with(
+        "_acme-challenge.www.example.org CNAME www.acme.example.net.
+         _acme-challenge.other.example.org CNAME www.acme.example.net.
+         _acme-challenge.made.example.org CNAME www.acme.example.net.
+         *.wild.example.org CNAME www.example.net.\n",
+        options,
+    );
+    let followed = lab
+        .locate("_acme-challenge.www.example.org")
+        .await
+        .expect("a location");
+    assert_eq!(followed.owner, name("www.acme.example.net"));
+    let refused = lab.locate("_acme-challenge.other.example.org").await;
+    let text = refused.expect_err("refused").to_string();
+    assert!(
+        text.starts_with(
+            "_acme-challenge.other.example.org is an alias of www.acme.example.net, and `aliases`"
+        ),
+        "{text}"
+    );
+    let plain = lab
+        .locate("_acme-challenge.made.example.org")
+        .await
+        .expect("a location");
+    assert_eq!(
+        (plain.owner, plain.zone),
+        (name("_acme-challenge.made.example.org"), name("example.org"))
+    );
+    assert_eq!(
+        plain.unfollowed,
+        Some(Unfollowed::Plain(name("www.acme.example.net")))
+    );
+    // a wildcard's goes when the record comes: nobody's decision
+    let wild = lab
+        .locate("_acme-challenge.wild.example.org")
+        .await
+        .expect("a location");
+    assert_eq!(
+        wild.unfollowed,
+        Some(Unfollowed::Wildcard(name("www.example.net")))
+    );
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_cname_to_an_apex_finds_the_zone_of_that_apex() {
     let lab = Lab::new("_acme-challenge.example.org CNAME d.example.net.\n");
     lab.net
@@ -269,7 +328,10 @@ async fn a_wildcard_cname_is_not_followed() {
         (found.zone, found.owner),
         (name("example.org"), found.challenge_name)
     );
-    assert_eq!(found.wildcard, Some(name("www.example.net")));
+    assert_eq!(
+        found.unfollowed,
+        Some(Unfollowed::Wildcard(name("www.example.net")))
+    );
 }
 
 #[tokio::test(start_paused = true)]

@@ -9,6 +9,7 @@ use super::{
     endpoint::{Endpoint, Resolver},
     location::{LocateError, MAX_SERVERS, Server, Unresolved},
     options::{Authority, ZoneOptions},
+    policy::{Agreement, Aliases},
     question::{Kind, Question},
     resolver::{ResolverError, Resolvers},
     visibility::Visibility,
@@ -86,15 +87,31 @@ impl Zones {
         enclosing.max_by_key(|(apex, _)| apex.as_str().len())
     }
 
-    /// The vantage resolvers of the nearest zone that names some, or none.
-    pub(super) fn vantage(&self, owner: &DnsName) -> Option<&[Resolver]> {
+    /// What becomes of an alias at `owner`.
+    pub(super) fn aliases(&self, owner: &DnsName) -> Aliases {
+        self.nearest(owner, |options| options.aliases).unwrap_or_default()
+    }
+
+    /// How many of the servers must show a record at `owner`.
+    pub(super) fn agreement(&self, owner: &DnsName) -> Agreement {
+        self.nearest(owner, |options| options.agreement)
+            .unwrap_or_default()
+    }
+
+    /// What the nearest zone around `name` says that says anything.
+    fn nearest<'a, T>(&'a self, name: &DnsName, says: impl Fn(&'a ZoneOptions) -> Option<T>) -> Option<T> {
         let enclosing = self
             .configured
             .iter()
-            .filter(|(apex, _)| owner.is_within(apex))
-            .filter_map(|(apex, options)| Some((apex, options.vantage.as_deref()?)));
+            .filter(|(apex, _)| name.is_within(apex))
+            .filter_map(|(apex, options)| Some((apex, says(options)?)));
         let nearest = enclosing.max_by_key(|(apex, _)| apex.as_str().len());
-        nearest.map(|(_, vantage)| vantage)
+        nearest.map(|(_, said)| said)
+    }
+
+    /// The vantage resolvers of the nearest zone that names some, or none.
+    pub(super) fn vantage(&self, owner: &DnsName) -> Option<&[Resolver]> {
+        self.nearest(owner, |options| options.vantage.as_deref())
     }
 
     /// The zone of `owner` where its authorities are not asked. By resolvers where they can be asked at all; else the
@@ -144,9 +161,11 @@ impl Zones {
 
     /// True when the nearest zone that is configured around `name` says whom to ask, be it authorities or resolvers.
     pub(super) fn is_chosen(&self, name: &DnsName) -> bool {
-        let enclosing = self.configured.iter().filter(|(apex, _)| name.is_within(apex));
-        let nearest = enclosing.max_by_key(|(apex, _)| apex.as_str().len());
-        nearest.is_some_and(|(_, zone)| !zone.authorities.is_empty() || !zone.resolvers.is_empty())
+        let says = |zone: &ZoneOptions| {
+            let is_asked = !zone.authorities.is_empty() || !zone.resolvers.is_empty();
+            (is_asked || zone.visibility.is_some()).then_some(is_asked)
+        };
+        self.nearest(name, says).unwrap_or_default()
     }
 
     /// Those that tell what is not asked of authorities.

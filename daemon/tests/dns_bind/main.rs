@@ -7,7 +7,7 @@ use std::{collections::BTreeMap, time::Duration};
 
 use dns01d::{
     dns::{
-        Authority, Dns, LocateError, Location, NotVisible, Options, Pace, Report, Standing, Wanted,
+        Aliases, Authority, Dns, LocateError, Location, NotVisible, Options, Pace, Report, Standing, Wanted,
         ZoneOptions,
     },
     types::DnsName,
@@ -20,6 +20,13 @@ const PARTNER: &str = "partner.test";
 
 fn name(text: &str) -> DnsName {
     text.parse().expect("a name")
+}
+
+fn not_followed() -> ZoneOptions {
+    ZoneOptions {
+        aliases: Some(Aliases::Plain),
+        ..ZoneOptions::default()
+    }
 }
 
 /// A primary, a late secondary, the server of another organisation, a resolver for all.
@@ -63,6 +70,9 @@ impl Lab {
             resolvers: vec![site.at(4).into()],
             name_server_port: site.port(),
             query_timeout: Duration::from_secs(2),
+            zones: ["below.example.test", "_acme-challenge.plain.example.test"]
+                .map(|at| (name(at), not_followed()))
+                .into(),
             ..Options::default()
         };
         let dns = Dns::new(options).expect("good options");
@@ -183,7 +193,8 @@ async fn every_layout_leads_to_the_right_zone_or_a_clear_error() {
          *.wild CNAME www.partner.test.\n\
          *.both CNAME www.partner.test.\n_acme-challenge.both CNAME both.acme.partner.test.\n\
          _acme-challenge.loop CNAME l2\nl2 CNAME _acme-challenge.loop\n\
-         moved DNAME acme.partner.test.\n",
+         moved DNAME acme.partner.test.\nbelow DNAME acme.partner.test.\n\
+         _acme-challenge.plain CNAME plain.acme.partner.test.\n",
         &[cut, "sub.example.test"],
     )
     .await;
@@ -218,12 +229,30 @@ async fn every_layout_leads_to_the_right_zone_or_a_clear_error() {
         .locate("_acme-challenge.x.wild.example.test")
         .await
         .expect("a location");
-    assert_eq!(wild.wildcard, Some(name("www.partner.test")));
+    assert_eq!(
+        wild.unfollowed,
+        Some(dns01d::dns::Unfollowed::Wildcard(name("www.partner.test")))
+    );
     let error = lab
         .locate("_acme-challenge.loop.example.test")
         .await
         .expect_err("a loop");
     assert!(matches!(error, LocateError::AliasLoop { .. }), "{error}");
+    let error = lab.locate("_acme-challenge.below.example.test").await;
+    let error = error.expect_err("nothing can stand there");
+    assert!(matches!(error, LocateError::BelowDname { .. }), "{error}");
+    // an alias that is not followed, and stays
+    let plain = lab
+        .locate("_acme-challenge.plain.example.test")
+        .await
+        .expect("a location");
+    assert_eq!(plain.zone, name(ZONE));
+    let hidden = wait(&lab.dns, &plain, &["v1"], 1).await.expect_err("hidden");
+    let hidden = hidden.to_string();
+    assert!(
+        hidden.contains("where it is an alias of plain.acme.partner.test"),
+        "{hidden}"
+    );
     lab.assert_resolver_heard_of_no(&[
         "_acme-challenge.example.test",
         "_acme-challenge.www.example.test",

@@ -12,7 +12,7 @@ use super::{
 use crate::{
     challenge::{CanaryPlace, CanaryStep, ChallengeError, Flight, Publisher},
     control::protocol::{Finding, Verdict},
-    dns::{self, Indirect, Location, NotVisible, ServerTxt, Sighting, Standing},
+    dns::{self, Agreement, Indirect, Location, NotVisible, ServerTxt, Sighting, Standing, Unfollowed},
 };
 
 /// A server that shows a record this much later than the first is said to lag. It does no harm: it is waited for.
@@ -87,8 +87,9 @@ fn placed(place: &CanaryPlace, took: Duration, notes: &Notes) -> Finding {
         owner,
         zone,
         chain,
-        wildcard,
+        unfollowed,
         visibility,
+        agreement,
         servers,
         unresolved,
     } = &place.location;
@@ -113,12 +114,16 @@ fn placed(place: &CanaryPlace, took: Duration, notes: &Notes) -> Finding {
     if visibility.is_indirect() {
         details.push(Indirect::of(&place.location).to_string());
     }
-    details.extend(wildcard.iter().map(|target| {
-        format!("a wildcard's CNAME to {target} covers it until the record stands; it is not followed")
-    }));
+    if *agreement == Agreement::Quorum {
+        details.push(
+            "more than half of its servers have to show it, and all that answer (`agreement: quorum`)".into(),
+        );
+    }
+    details.extend(unfollowed.iter().map(ToString::to_string));
     details.extend(unresolved.iter().map(ToString::to_string));
+    let is_hidden = matches!(unfollowed, Some(Unfollowed::Plain(_)));
     Finding {
-        verdict: match unresolved.is_empty() {
+        verdict: match unresolved.is_empty() && !is_hidden {
             true => Verdict::Fine,
             false => Verdict::Warning,
         },
@@ -233,7 +238,7 @@ fn seen(report: &dns::Report, took: Duration, notes: &Notes) -> Finding {
     let left_out = report
         .sightings
         .iter()
-        .any(|sighting| sighting.standing == Standing::LeftOut);
+        .any(|sighting| matches!(sighting.standing, Standing::LeftOut | Standing::Excused(_)));
     Finding {
         verdict: if left_out { Verdict::Warning } else { Verdict::Fine },
         details: report.sightings.iter().map(|one| shown(one, first)).collect(),

@@ -9,7 +9,7 @@ use crate::{
         findings::Location,
         raw::{self, Text},
     },
-    dns::{self, Resolver, Visibility},
+    dns::{self, Agreement, Aliases, Resolver, Visibility},
     types::{DnsName, NameError},
 };
 
@@ -28,6 +28,8 @@ enum ZoneProblem {
     NeverAsked(String),
     #[error("`vantage` resolvers are never asked with `visibility: {0}`")]
     NoVantage(String),
+    #[error("`{key}` is never looked at with `visibility: {visibility}`")]
+    NoPolicy { key: &'static str, visibility: String },
     #[error("`visibility: doh` needs `resolvers` with encryption")]
     NoEncryption,
     #[error("the wait is longer than an hour")]
@@ -54,7 +56,9 @@ impl Problem for ZoneProblem {
             ZoneProblem::Nothing(_) => Some(
                 "name the servers to ask, as in `authorities: [ns1.example.org]`, or remove the zone".into(),
             ),
-            ZoneProblem::NeverAsked(_) | ZoneProblem::NoVantage(_) => Some("remove one of the two".into()),
+            ZoneProblem::NeverAsked(_) | ZoneProblem::NoVantage(_) | ZoneProblem::NoPolicy { .. } => {
+                Some("remove one of the two".into())
+            }
             ZoneProblem::NoEncryption => Some(
                 "name them here, as in `resolvers: [\"https://dns.example@192.0.2.53/dns-query\"]`".into(),
             ),
@@ -81,6 +85,8 @@ impl Builder<'_> {
                 && raw.resolvers.is_empty()
                 && raw.vantage.is_none()
                 && raw.visibility.is_none()
+                && raw.aliases.is_none()
+                && raw.agreement.is_none()
                 && !self.findings.has_peeled(&location);
             if says_nothing {
                 let problem = ZoneProblem::Nothing(text.clone());
@@ -125,6 +131,17 @@ impl Builder<'_> {
                 let other = at.key("authorities");
                 self.findings.conflict(&place, &other, "given here", &problem);
             }
+            for (key, given) in [
+                ("aliases", raw.aliases.is_some()),
+                ("agreement", raw.agreement.is_some()),
+            ] {
+                if given {
+                    let visibility = visibility.to_string();
+                    let problem = ZoneProblem::NoPolicy { key, visibility };
+                    self.findings
+                        .conflict(&place, &at.key(key), "given here", &problem);
+                }
+            }
             let asks_nobody = matches!(visibility, Visibility::ProviderSync | Visibility::Wait(_));
             if asks_nobody && vantage.as_ref().is_some_and(|vantage| !vantage.is_empty()) {
                 let problem = ZoneProblem::NoVantage(visibility.to_string());
@@ -152,6 +169,15 @@ impl Builder<'_> {
                 resolvers: known(resolvers),
                 vantage: vantage.map(known),
                 visibility,
+                aliases: raw.aliases.map(|aliases| match aliases {
+                    raw::Aliases::Follow => Aliases::Follow,
+                    raw::Aliases::Refuse => Aliases::Refuse,
+                    raw::Aliases::Plain => Aliases::Plain,
+                }),
+                agreement: raw.agreement.map(|agreement| match agreement {
+                    raw::Agreement::All => Agreement::All,
+                    raw::Agreement::Quorum => Agreement::Quorum,
+                }),
             },
             named,
         }

@@ -195,6 +195,23 @@ pub(super) struct Zone {
     pub resolvers: Vec<Text>,
     pub vantage: Option<Vec<Text>>,
     pub visibility: Option<Visibility>,
+    pub aliases: Option<Aliases>,
+    pub agreement: Option<Agreement>,
+}
+
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(rename_all = "kebab-case", expecting = "one of follow, refuse, plain")]
+pub(super) enum Aliases {
+    Follow,
+    Refuse,
+    Plain,
+}
+
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(rename_all = "kebab-case", expecting = "one of all, quorum")]
+pub(super) enum Agreement {
+    All,
+    Quorum,
 }
 
 #[derive(Debug, Default, Deserialize)]

@@ -21,7 +21,9 @@ fn every_way_to_see_a_record_is_read_and_summed_up() {
       vantage: []
     slow.test: { visibility: { wait: 60s } }
     told.test: { visibility: provider-sync }
-    said.test: { visibility: authorities }
+    said.test: { visibility: authorities, aliases: follow, agreement: all }
+    strict.test: { aliases: refuse, agreement: quorum }
+    _acme-challenge.made.test: { aliases: plain }
 certificates:
   a: { names: [a.closed.test] }
 "#,
@@ -35,7 +37,7 @@ certificates:
     assert_eq!(said("said.test"), Some(Visibility::Authorities));
     insta::assert_snapshot!(summary::text(&config));
     let json = summary::json(&config);
-    assert_eq!(json["zones"][0]["visibility"], "doh");
+    assert_eq!(json["zones"][1]["visibility"], "doh");
     assert_eq!(
         json["vantage"][0],
         "https://dns.example.test@192.0.2.9:443/dns-query"
@@ -62,6 +64,8 @@ fn resolvers_that_cannot_be_asked_and_ways_that_contradict_themselves_are_refuse
     number.test: { visibility: 60 }
     empty.test: { visibility: {} }
     more.test: { visibility: { wait: 1s, hours: 2 } }
+    policies.test: { aliases: none, agreement: most }
+    unused.test: { visibility: { wait: 1s }, aliases: refuse, agreement: quorum }
 certificates:
   a: { names: [a.test] }
 "#,

@@ -1,15 +1,25 @@
 //! The state of one wait: who has shown what, when to look again, whether all is seen.
 //! No I/O: outcomes go in, due times come out.
 
-use std::{collections::BTreeMap, net::SocketAddr, time::Duration};
+use std::{
+    borrow::Cow,
+    collections::{BTreeMap, BTreeSet},
+    net::SocketAddr,
+    ops::Range,
+    time::Duration,
+};
 
 use tokio::time::Instant;
 
 use super::{
+    agreement::is_quorum,
     pace::Pace,
     sighting::{Sighting, Standing, Witness},
 };
-use crate::{dns::failure::Failure, dns::location::Location, types::DnsName};
+use crate::{
+    dns::{failure::Failure, location::Location, policy::Agreement},
+    types::DnsName,
+};
 
 /// Between the look that finds every value and the one that confirms it: time for
 /// another of the processes behind one address to answer; every issuance waits for it.
@@ -31,6 +41,8 @@ pub(super) struct Board {
     rows: Vec<Row>,
     /// Rows of one server and owner: its addresses.
     groups: Vec<Vec<usize>>,
+    /// Of owners for which some servers may be excused: their groups.
+    quorums: Vec<Range<usize>>,
 }
 
 #[derive(Debug)]
@@ -50,6 +62,7 @@ impl Board {
             pace,
             rows: Vec::new(),
             groups: Vec::new(),
+            quorums: Vec::new(),
         };
         // an order may want the name and its wildcard: one owner, two values
         let mut owners: BTreeMap<&DnsName, (&Location, Vec<String>)> = BTreeMap::new();
@@ -58,6 +71,7 @@ impl Board {
             entry.1.extend(values.iter().cloned());
         }
         for (owner, (location, values)) in owners {
+            let first_group = board.groups.len();
             for server in &location.servers {
                 let first = board.rows.len();
                 board.rows.extend(server.addresses.iter().map(|address| Row {
@@ -73,6 +87,9 @@ impl Board {
                     due: started + pace.first_look,
                 }));
                 board.groups.push((first..board.rows.len()).collect());
+            }
+            if location.agreement == Agreement::Quorum {
+                board.quorums.push(first_group..board.groups.len());
             }
         }
         board
@@ -142,9 +159,24 @@ impl Board {
     /// True when nothing blocks: each server shows each record on each address,
     /// but for addresses of a family that does not work from here.
     pub(super) fn is_settled(&self) -> bool {
-        self.groups
-            .iter()
-            .all(|group| group.iter().all(|&row| !self.standing(group, row).1))
+        let excused = self.excused();
+        self.groups.iter().enumerate().all(|(at, group)| {
+            let blocks = |&row: &usize| self.standing(group, row, excused.contains(&at)).1;
+            !group.iter().any(blocks)
+        })
+    }
+
+    /// Groups whose failures are excused.
+    fn excused(&self) -> BTreeSet<usize> {
+        let standings = |group: &Vec<usize>| {
+            let of = |&row: &usize| &self.rows[row].sighting.standing;
+            group.iter().map(of).collect::<Vec<_>>()
+        };
+        let reached = self.quorums.iter().filter(|groups| {
+            let servers: Vec<_> = self.groups[(*groups).clone()].iter().map(standings).collect();
+            is_quorum(&servers)
+        });
+        reached.flat_map(Clone::clone).collect()
     }
 
     pub(super) fn waited(&self) -> Duration {
@@ -153,20 +185,20 @@ impl Board {
 
     /// Every row, with those that may be left out marked.
     pub(super) fn sightings(&self) -> Vec<Sighting> {
-        let rows = self
-            .groups
-            .iter()
-            .flat_map(|group| group.iter().map(move |&row| (group, row)));
-        rows.map(|(group, row)| Sighting {
-            standing: self.standing(group, row).0.clone(),
+        let excused = self.excused();
+        let rows = self.groups.iter().enumerate().flat_map(|(at, group)| {
+            let excused = excused.contains(&at);
+            group.iter().map(move |&row| (group, row, excused))
+        });
+        rows.map(|(group, row, excused)| Sighting {
+            standing: self.standing(group, row, excused).0.into_owned(),
             ..self.rows[row].sighting.clone()
         })
         .collect()
     }
 
     /// The standing of a row within its server, and whether it blocks.
-    fn standing(&self, group: &[usize], row: usize) -> (&Standing, bool) {
-        const LEFT_OUT: &Standing = &Standing::LeftOut;
+    fn standing(&self, group: &[usize], row: usize, excused: bool) -> (Cow<'_, Standing>, bool) {
         let Row {
             address, sighting, ..
         } = &self.rows[row];
@@ -175,9 +207,12 @@ impl Board {
             && group.iter().any(shown)
             && !self.family_works(address.is_ipv4())
         {
-            return (LEFT_OUT, false);
+            return (Cow::Owned(Standing::LeftOut), false);
         }
-        (&sighting.standing, sighting.blocks())
+        match &sighting.standing {
+            Standing::Failed(failure) if excused => (Cow::Owned(Standing::Excused(failure.clone())), false),
+            standing => (Cow::Borrowed(standing), sighting.blocks()),
+        }
     }
 
     /// True when any server answered over this family: then an unreachable one is

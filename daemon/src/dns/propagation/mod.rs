@@ -4,6 +4,7 @@
 //! addresses, twice in a row. Recursive resolvers take part only afterwards
 //! ([`echo`]): they would remember a "no" that comes too early.
 
+mod agreement;
 mod board;
 mod echo;
 mod pace;

@@ -55,6 +55,8 @@ pub enum Standing {
         missing: usize,
         /// Up to [`SHOWN`] of the values that are there instead or besides.
         shows: Vec<String>,
+        /// The name that the owner is an alias of there: that hides what stands at the owner itself.
+        alias: Option<String>,
         /// The zone's serial there, when the answer told.
         serial: Option<u32>,
     },
@@ -71,6 +73,8 @@ pub enum Standing {
     },
     /// No usable answer.
     Failed(Failure),
+    /// No usable answer, and more than half of the servers show every value: [`Agreement::Quorum`] needs no more.
+    Excused(Failure),
     /// No address of this family can be reached from here, and the server shows
     /// every value on an address of the other.
     LeftOut,
@@ -97,6 +101,7 @@ impl Standing {
             (missing, shows) => Standing::Lagging {
                 missing,
                 shows,
+                alias: alias(answer, owner),
                 serial: answer.serial(),
             },
         }
@@ -117,9 +122,7 @@ impl Standing {
             (missing, shows) => Standing::Remembers {
                 missing,
                 shows,
-                alias: answer
-                    .cname(owner)
-                    .map(|target| target.map_or_else(|text| text, |name| name.to_string())),
+                alias: alias(answer, owner),
                 until: now.checked_add(answer.memory()).unwrap_or(Timestamp::MAX),
             },
         }
@@ -138,9 +141,15 @@ impl Standing {
                     Failure::Rcode(_) | Failure::NotAuthoritative | Failure::Truncated { .. }
                 )
             }
-            Standing::Unasked | Standing::LeftOut => false,
+            Standing::Unasked | Standing::LeftOut | Standing::Excused(_) => false,
         }
     }
+}
+
+/// What an answer holds `owner` to be an alias of.
+fn alias(answer: &Answer, owner: &DnsName) -> Option<String> {
+    let target = answer.cname(owner)?;
+    Some(target.map_or_else(|text| text, |name| name.to_string()))
 }
 
 /// How many of `values` an answer lacks at `owner`, and some of what it shows.
@@ -175,7 +184,10 @@ pub(in super::super) fn printable(value: &[u8]) -> String {
 impl Sighting {
     /// True while this sighting keeps the wait going.
     pub fn blocks(&self) -> bool {
-        !matches!(self.standing, Standing::Visible { .. } | Standing::LeftOut)
+        !matches!(
+            self.standing,
+            Standing::Visible { .. } | Standing::LeftOut | Standing::Excused(_)
+        )
     }
 
     /// The server, for people.
@@ -200,11 +212,15 @@ impl fmt::Display for Sighting {
             Standing::Lagging {
                 missing,
                 shows,
+                alias,
                 serial,
             } => {
                 write!(f, "{who} lags: it lacks {missing} of the values of {owner}")?;
                 if !shows.is_empty() {
                     write!(f, ", shows {}", shows.join(", "))?;
+                }
+                if let Some(alias) = alias {
+                    write!(f, ", where it is an alias of {alias}")?;
                 }
                 serial.map_or(Ok(()), |serial| write!(f, ", serial {serial}"))
             }
@@ -233,6 +249,11 @@ impl fmt::Display for Sighting {
                     failure.by(&self.endpoint)
                 )
             }
+            Standing::Excused(failure) => write!(
+                f,
+                "{who} is excused for {owner}, as a quorum is enough: {}",
+                failure.by(&self.endpoint)
+            ),
             Standing::LeftOut => {
                 let family = if self.endpoint.address.is_ipv4() {
                     "IPv4"
@@ -309,9 +330,12 @@ pub struct Report {
 
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let showing = |sighting: &&Sighting| matches!(sighting.standing, Standing::Visible { .. });
+        let excused = |sighting: &&Sighting| matches!(sighting.standing, Standing::Excused(_));
         let mut servers: Vec<String> = self
             .sightings
             .iter()
+            .filter(showing)
             .map(|sighting| sighting.endpoint.to_string())
             .collect();
         servers.sort_unstable();
@@ -322,6 +346,8 @@ impl fmt::Display for Report {
             let servers = servers.join(", ");
             write!(f, "every record is visible at {servers} after {:.0?}", self.took)?;
         }
+        let mut excused = self.sightings.iter().filter(excused);
+        excused.try_for_each(|sighting| write!(f, "; {sighting}"))?;
         self.indirect.iter().try_for_each(|zone| write!(f, "; {zone}"))
     }
 }

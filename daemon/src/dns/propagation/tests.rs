@@ -24,7 +24,8 @@ fn location(owner: &str) -> Location {
         owner: name(owner),
         zone: name(ZONE),
         chain: Vec::new(),
-        wildcard: None,
+        unfollowed: None,
+        agreement: crate::dns::Agreement::All,
         visibility: Visibility::Authorities,
         servers: vec![
             Server {
@@ -305,4 +306,40 @@ async fn the_report_carries_servers_that_could_not_be_resolved() {
         failure: None,
     }];
     assert_eq!(lab.wait(&wanted, 1).await.expect("visible").unresolved.len(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_quorum_excuses_servers_that_cannot_be_asked_and_names_them() {
+    const THIRD: &str = "203.0.113.53";
+    let mut lab = Lab::new();
+    lab.net.serve(THIRD, ZONE, "example.org NS ns1.example.org.\n");
+    let wanted = || {
+        let mut wanted = wanted(&["v1"]);
+        wanted[0].location.agreement = crate::dns::Agreement::Quorum;
+        wanted[0].location.servers.push(Server {
+            name: Some(name("ns3.example.org")),
+            addresses: vec![address(THIRD)],
+        });
+        wanted
+    };
+    lab.publish(&[FAST, SLOW, SLOW6], "v1");
+    // one that answers without the record does harm
+    let error = lab.wait(&wanted(), 2).await.expect_err("the third lags");
+    assert!(
+        error
+            .to_string()
+            .contains("ns3.example.org (203.0.113.53:53) lags"),
+        "{error}"
+    );
+    lab.net.mood(THIRD, Mood::NotAuthoritative);
+    let report = lab.wait(&wanted(), 10).await.expect("a quorum");
+    let text = report.to_string();
+    assert!(
+        text.contains("ns3.example.org (203.0.113.53:53) is excused for") && text.contains("lame"),
+        "{text}"
+    );
+    // two of three are no minority
+    lab.net.mood(FAST, Mood::Silent);
+    let error = lab.wait(&wanted(), 30).await.expect_err("one is no quorum");
+    assert!(!error.to_string().contains("excused"), "{error}");
 }

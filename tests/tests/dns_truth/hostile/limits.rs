@@ -1,6 +1,6 @@
 //! Names as long as DNS allows (RFC 1035 2.3.4), and one octet longer.
 
-use dns01d::dns::{Dns, Location};
+use dns01d::dns::{Dns, Location, Unfollowed};
 
 use super::{
     super::primary::name,
@@ -87,7 +87,11 @@ async fn a_wildcard_is_told_also_where_no_longer_sibling_has_room() {
         })
         .await;
         let location = found(&dns, &owner).await;
-        assert_eq!(location.wildcard, Some(name("target.example.org")), "{length}");
+        assert_eq!(
+            location.unfollowed,
+            Some(Unfollowed::Wildcard(name("target.example.org"))),
+            "{length}"
+        );
         assert_eq!(location.owner, name(&owner));
     }
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use dns01d::dns::{Failure, Location, Malformation, Options, Pace, Server, Visibility};
+use dns01d::dns::{Agreement, Failure, Location, Malformation, Options, Pace, Server, Visibility};
 use tokio::time::Instant;
 
 use super::{
@@ -161,7 +161,8 @@ async fn what_lags_with_values_of_64_kib_is_told_in_a_line() {
         owner: name(OWNER),
         zone: name("example.org"),
         chain: Vec::new(),
-        wildcard: None,
+        unfollowed: None,
+        agreement: Agreement::All,
         visibility: Visibility::Authorities,
         servers: vec![Server {
             name: None,

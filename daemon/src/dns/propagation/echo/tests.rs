@@ -76,7 +76,8 @@ impl Lab {
                 owner: name(OWNER),
                 zone: name(ZONE),
                 chain: Vec::new(),
-                wildcard: None,
+                unfollowed: None,
+                agreement: crate::dns::Agreement::All,
                 visibility,
                 servers: vec![Server {
                     name: None,
