@@ -17,6 +17,7 @@ mod report;
 mod single;
 mod site;
 mod spread;
+mod watching;
 
 use std::{fs, path::PathBuf, process::ExitCode};
 
@@ -57,6 +58,15 @@ enum Part {
     Idle,
     /// A plugin's process and calls
     Plugin,
+    /// Records that are waited for
+    Watching,
+}
+
+impl Part {
+    /// Whether a CA is needed.
+    fn needs_site(self) -> bool {
+        !matches!(self, Part::Plugin | Part::Watching)
+    }
 }
 
 /// How much is done.
@@ -154,6 +164,12 @@ async fn run(arguments: Arguments) -> Result<Report, Failure> {
     report.add(machine::section(directory.path(), effort.flushes)?);
     if wants(Part::Plugin) {
         report.add(plugin::section(effort).await?);
+    }
+    if wants(Part::Watching) {
+        report.add(watching::section(effort).await?);
+    }
+    if !arguments.only.is_empty() && !arguments.only.iter().any(|part| part.needs_site()) {
+        return Ok(report);
     }
     let mut site = Site::start(directory.path(), arguments.retry_after).await?;
     report.add(site.section());
