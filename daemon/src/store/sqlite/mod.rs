@@ -266,14 +266,7 @@ impl Store for Sqlite {
 
     fn due(&self, now: Timestamp, most: Vec<(JobKind, usize)>) -> Answer<'_, Due> {
         self.reader
-            .run(move |connection| {
-                let mut jobs = Vec::new();
-                for (kind, most) in most {
-                    jobs.extend(jobs::due(connection, kind, now, most)?);
-                }
-                let next = jobs::next_due(connection, now)?;
-                Ok(Due { jobs, next })
-            })
+            .run(move |connection| jobs::look(connection, now, &most))
             .boxed()
     }
 
