@@ -156,8 +156,10 @@ fn serve(mut connection: Connection, mut orders: mpsc::Receiver<Order>, path: &P
                 // whoever asked may have gone
                 let _ = reply.send(run(&connection).map_err(|trouble| report(trouble, path)));
             }
-        } else if !batch.is_empty() {
+        } else if batch.len() > 1 {
             commit(&mut connection, batch.drain(..), path);
+        } else if let Some(work) = batch.pop() {
+            commit_one(&mut connection, work, path);
         }
         if let Some(reply) = empty_log {
             // whoever asked may have gone
@@ -175,6 +177,28 @@ fn truncate_log(connection: &Connection, path: &Path) -> std::result::Result<boo
         .query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get(0))
         .map(|busy: i64| busy == 0)
         .map_err(|error| report(error.into(), path))
+}
+
+/// What comes alone needs no savepoint, for which SQLite copies every page before it is changed.
+fn commit_one(connection: &mut Connection, Work { run, reply }: Work, path: &Path) {
+    let outcome = (|| {
+        let transaction = connection.transaction()?;
+        match run(&transaction) {
+            Ok(value) => transaction.commit().map(|()| Ok(value)),
+            // the transaction is dropped, and with it what was written
+            Err(trouble) => Ok(Err(trouble)),
+        }
+    })();
+    let value = match outcome {
+        Ok(value) => value.map_err(|trouble| report(trouble, path)),
+        Err(error) => {
+            let error = report(error.into(), path);
+            tracing::error!(error = %error, "state database refused a commit");
+            Err(error)
+        }
+    };
+    // whoever asked may have gone; the work stands all the same
+    let _ = reply.send(value);
 }
 
 fn commit(connection: &mut Connection, batch: impl Iterator<Item = Work>, path: &Path) {
@@ -247,4 +271,47 @@ fn again(error: &StoreError) -> StoreError {
         ),
     };
     StoreError::Sqlite { path, source }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn write(text: &'static str, fails: bool) -> impl FnOnce(&Connection) -> Result<()> + Send {
+        move |connection| {
+            connection.execute("INSERT INTO t VALUES (?1)", [text])?;
+            match fails {
+                true => Err(Trouble::Sqlite(rusqlite::Error::InvalidQuery)),
+                false => Ok(()),
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn what_fails_leaves_nothing_be_it_alone_or_among_others() {
+        let connection = Connection::open_in_memory().unwrap();
+        connection.execute_batch("CREATE TABLE t (text TEXT)").unwrap();
+        let path: Arc<Path> = Path::new("state.db").into();
+        let lane = Lane::start("test", connection, path, Access::Write).unwrap();
+        assert!(lane.run(write("alone, bad", true)).await.is_err());
+        lane.run(write("alone, good", false)).await.unwrap();
+        // while the thread is busy, the others queue up
+        let busy = lane.run(|_| {
+            std::thread::sleep(std::time::Duration::from_millis(50));
+            Ok(())
+        });
+        let others = tokio::join!(
+            busy,
+            lane.run(write("good", false)),
+            lane.run(write("bad", true)),
+            lane.run(write("good too", false))
+        );
+        assert!(others.1.is_ok() && others.2.is_err() && others.3.is_ok());
+        let texts = lane.run(|connection| {
+            let mut statement = connection.prepare("SELECT text FROM t")?;
+            let texts = statement.query_map([], |row| row.get::<_, String>(0))?;
+            Ok(texts.collect::<rusqlite::Result<Vec<_>>>()?)
+        });
+        assert_eq!(texts.await.unwrap(), ["alone, good", "good", "good too"]);
+    }
 }
