@@ -50,9 +50,8 @@ pub(super) async fn run(
             news.extend(heard?);
         }
     }
-    engine.store.renewal_infos(news, engine.clock.now()).await?;
-    engine.wake();
-    Ok(())
+    // the queue is looked at anyway when a job ends
+    engine.store.renewal_infos(news, engine.clock.now()).await
 }
 
 /// There is nothing to ask about.
