@@ -28,27 +28,27 @@ impl Performer<'_> {
         let made = match self.certificate.key.clone() {
             KeySource::Generate(kind) => {
                 let made = blocking(move || generated(kind, &identifiers)).await;
-                made.map(|(key, csr)| (Some(key), csr))
+                made.map(|(key, csr, public)| (Some(key), csr, public))
             }
             KeySource::Request(path) => {
-                let csr = blocking(move || requested(&path, &identifiers)).await;
-                csr.map(|csr| (None, csr))
+                let read = blocking(move || requested(&path, &identifiers)).await;
+                read.map(|request| (None, request.der().to_vec(), request.public_key().clone()))
             }
         };
-        let (key, csr) = made.map_err(fault::operator)?;
+        let (key, csr, public) = made.map_err(fault::operator)?;
         // also of a key that was made just now: a machine that is a copy of another may make the same ones
-        self.refuse_blocked(&csr).await?;
+        self.refuse_blocked(&public).await?;
         Ok(Performed {
             key,
+            public: Some(public),
             ..Event::KeyMade { csr }.into()
         })
     }
 
     /// A key that somebody else may have is not certified again.
-    async fn refuse_blocked(&self, csr: &[u8]) -> Result<(), Failure> {
-        let request = Csr::parse(csr).map_err(|error| fault::operator(error.to_string()))?;
+    async fn refuse_blocked(&self, key: &PublicKey) -> Result<(), Failure> {
         let store = &self.say.engine.store;
-        match store.is_key_blocked(hex(request.public_key())).await {
+        match store.is_key_blocked(hex(key)).await {
             Ok(false) => Ok(()),
             Ok(true) => Err(fault::operator(
                 "the key of the request was revoked as compromised and is never certified again: make a request with a new key".into(),
@@ -57,12 +57,13 @@ impl Performer<'_> {
         }
     }
 
+    /// `public` is the key of the CSR where this process has made or read that.
     pub(super) async fn finalize(
         &self,
         state: &State,
         order: &Order,
         csr: &[u8],
-        key: Option<&Secret>,
+        (key, public): (Option<&Secret>, Option<&PublicKey>),
         resumed: bool,
     ) -> Result<Performed, Failure> {
         // the order's certificate could never be used
@@ -96,9 +97,10 @@ impl Performer<'_> {
                 return Err(fault::refused(text));
             }
         };
-        let public = match key {
-            Some(key) => public(key)?,
-            None => {
+        let public = match (public, key) {
+            (Some(public), _) => public.clone(),
+            (None, Some(key)) => public_half(key)?,
+            (None, None) => {
                 let request = Csr::parse(csr).map_err(|error| fault::refused(error.to_string()))?;
                 request.public_key().clone()
             }
@@ -196,7 +198,7 @@ impl Performer<'_> {
             Some(chain) => chain,
             None => {
                 // of a request's key nothing is known here any more; it was compared when the chain came
-                let key = key.map(public).transpose()?;
+                let key = key.map(public_half).transpose()?;
                 read.insert(self.verified(text, key.as_ref())?)
             }
         };
@@ -248,19 +250,20 @@ impl Performer<'_> {
     }
 }
 
-fn public(key: &Secret) -> Result<PublicKey, Failure> {
+fn public_half(key: &Secret) -> Result<PublicKey, Failure> {
     let key = PrivateKey::from_pem(key).map_err(|error| fault::refused(error.to_string()))?;
     Ok(key.public())
 }
 
-fn generated(kind: KeyType, identifiers: &[Identifier]) -> Result<(Secret, Vec<u8>), String> {
+fn generated(kind: KeyType, identifiers: &[Identifier]) -> Result<(Secret, Vec<u8>, PublicKey), String> {
     let key = PrivateKey::generate(kind).map_err(|error| error.to_string())?;
     let csr = pki::csr(&key, identifiers).map_err(|error| error.to_string())?;
-    Ok((key.to_pem().map_err(|error| error.to_string())?, csr))
+    let pem = key.to_pem().map_err(|error| error.to_string())?;
+    Ok((pem, csr, key.public()))
 }
 
 /// The request as it stands in its file now.
-fn requested(path: &Path, identifiers: &[Identifier]) -> Result<Vec<u8>, String> {
+fn requested(path: &Path, identifiers: &[Identifier]) -> Result<Csr, String> {
     let of_file = |reason: String| format!("request {}: {reason}", path.display());
     let octets = std::fs::read(path).map_err(|error| of_file(error.to_string()))?;
     let request = Csr::parse(&octets).map_err(|error| of_file(error.to_string()))?;
@@ -275,5 +278,5 @@ fn requested(path: &Path, identifiers: &[Identifier]) -> Result<Vec<u8>, String>
             list(identifiers)
         )));
     }
-    Ok(request.der().to_vec())
+    Ok(request)
 }

@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     issuance::{self, Action, Event, Next, Order, Origin, Records, State, Transition},
-    pki::Chain,
+    pki::{Chain, PublicKey},
     schedule::{ChargedBy, choose_ca},
     secret::Secret,
     store::{CertificateRow, Change, NewRecord, Record, StoreError},
@@ -57,6 +57,8 @@ pub(super) struct Worker<'a> {
     pub(super) durable: Option<State>,
     pub(super) records: Vec<Record>,
     key: Option<Secret>,
+    /// Of the key, where this run has made it: reading it out of its text costs as much as making it.
+    public: Option<PublicKey>,
     pub(super) chain: Option<Chain>,
 }
 
@@ -97,6 +99,7 @@ pub(super) async fn run(
         durable: None,
         records: engine.store.records(name.clone()).await?,
         key: None,
+        public: None,
         chain: None,
     };
     let mut transition = worker.begin().await?;
@@ -165,15 +168,17 @@ pub(super) async fn run(
                 info!(cert = %name, state = state.as_str(), "issuance stops here and goes on at the next start");
                 return Ok(());
             }
-            performed = performer.perform(action, &state, &worker.records, worker.key.as_ref(), worker.chain.as_ref()) => performed,
+            performed = performer.perform(action, &state, &worker.records, worker.keys(), worker.chain.as_ref()) => performed,
         };
         let Performed {
             event,
             plan,
             key,
+            public,
             chain,
         } = performed;
         with = With { plan, key };
+        worker.public = public.or(worker.public);
         worker.chain = chain.or(worker.chain);
         if let Event::Failed(failure) = &event {
             blame = Some(Blame::from(failure.clone()));
@@ -217,6 +222,11 @@ impl From<issuance::Failure> for Blame {
 }
 
 impl Worker<'_> {
+    /// The key of the CSR, as far as it is known here.
+    fn keys(&self) -> (Option<&Secret>, Option<&PublicKey>) {
+        (self.key.as_ref(), self.public.as_ref())
+    }
+
     /// Where the last run, or the daemon before this one, left it.
     async fn begin(&mut self) -> Result<Transition, StoreError> {
         let name = &self.certificate.name;

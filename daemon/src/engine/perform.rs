@@ -16,7 +16,7 @@ use crate::{
     clock::Clock,
     dns,
     issuance::{Action, Challenge, Event, Failure, Order, Origin, Scope, State},
-    pki::Chain,
+    pki::{Chain, PublicKey},
     secret::Secret,
     store::{NewRecord, Record},
     types::{AuthorizationUrl, Fault, FaultClass, Identifier},
@@ -44,6 +44,8 @@ pub(super) struct Performed {
     pub(super) event: Event,
     pub(super) plan: Vec<NewRecord>,
     pub(super) key: Option<Secret>,
+    /// The public half of `key`, or of the key that never comes here.
+    pub(super) public: Option<PublicKey>,
     pub(super) chain: Option<Chain>,
 }
 
@@ -53,6 +55,7 @@ impl From<Event> for Performed {
             event,
             plan: Vec::new(),
             key: None,
+            public: None,
             chain: None,
         }
     }
@@ -71,7 +74,7 @@ impl Performer<'_> {
         action: Action,
         state: &State,
         records: &[Record],
-        key: Option<&Secret>,
+        (key, public): (Option<&Secret>, Option<&PublicKey>),
         chain: Option<&Chain>,
     ) -> Performed {
         let result = match (action, state) {
@@ -96,7 +99,7 @@ impl Performer<'_> {
             (Action::AwaitReady, State::Answered { order, .. }) => self.await_ready(state, order).await,
             (Action::MakeKey, State::Ready { .. }) => self.make_key().await,
             (Action::Finalize { resumed }, State::Finalizing { order, csr }) => {
-                self.finalize(state, order, csr, key, resumed).await
+                self.finalize(state, order, csr, (key, public), resumed).await
             }
             (Action::Write, State::Issued { chain: text, .. }) => self.write(text, chain, key).await,
             (action, state) => Err(misplaced(action, state)),

@@ -1,6 +1,7 @@
 use std::fmt;
 
 use openssl::{
+    ec::EcKey,
     nid::Nid,
     pkey::{HasPublic, Id, PKey, PKeyRef, Public},
     sha::sha256,
@@ -39,10 +40,17 @@ impl From<PKey<Public>> for PublicKey {
 
 impl From<&PrivateKey> for PublicKey {
     fn from(key: &PrivateKey) -> Self {
-        let half = key
-            .as_pkey()
-            .public_key_to_der()
-            .and_then(|der| PKey::public_key_from_der(&der));
+        let half = match key.as_pkey().id() {
+            // the way through DER costs OpenSSL 3 a search through all its decoders: more than the key itself
+            Id::EC => key.as_pkey().ec_key().and_then(|key| {
+                let half = EcKey::from_public_key(key.group(), key.public_key())?;
+                PKey::from_ec_key(half)
+            }),
+            _ => {
+                let der = key.as_pkey().public_key_to_der();
+                der.and_then(|der| PKey::public_key_from_der(&der))
+            }
+        };
         PublicKey(half.expect("OpenSSL holds the public half with every private key"))
     }
 }
@@ -83,6 +91,7 @@ pub(super) fn key_type<T: HasPublic>(key: &PKeyRef<T>) -> Option<KeyType> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::pki::{Csr, csr};
 
     #[test]
     fn the_public_half_of_every_kind_is_that_of_its_key_and_of_no_other() {
@@ -97,6 +106,13 @@ mod tests {
             assert_eq!(half.key_type(), Some(kind));
             assert_eq!(half, key.public());
             assert_eq!(half.sha256(), key.public().sha256());
+            let read = PrivateKey::from_pem(&key.to_pem().expect("PEM")).expect("the key again");
+            assert_eq!(half, read.public());
+            assert_eq!(half.sha256(), read.public().sha256());
+            let request = csr(&read, &["example.org".parse().expect("a name")]).expect("a request");
+            let request = Csr::parse(&request).expect("the request again");
+            assert_eq!(half, *request.public_key());
+            assert_eq!(half.sha256(), request.public_key().sha256());
             let other = PrivateKey::generate(kind).expect("a key").public();
             assert_ne!(half, other);
             assert_ne!(half.sha256(), other.sha256());
