@@ -91,7 +91,12 @@ impl Authority {
         builder.set_subject_name(&X509Name::builder()?.build())?;
         builder.set_not_before(&*Asn1Time::from_unix(leaf.not_before.as_second())?)?;
         builder.set_not_after(&*Asn1Time::from_unix(leaf.not_after.as_second())?)?;
-        builder.set_pubkey(key)?;
+        if key.id() == Id::EC {
+            // out of its numbers: one that came in a request OpenSSL 3 writes through a search for an encoder
+            builder.set_pubkey(&*PKey::from_ec_key(key.ec_key()?)?)?;
+        } else {
+            builder.set_pubkey(key)?;
+        }
         builder.append_extension(usage.build()?)?;
         builder.append_extension(ExtendedKeyUsage::new().server_auth().build()?)?;
         builder.append_extension(BasicConstraints::new().critical().build()?)?;

@@ -27,6 +27,7 @@ use super::{
     certificates_seen::CertificatesSeen,
     number_from,
     stage::{Plot, Stage, ZONE},
+    still_runtime,
     virtual_clock::Seeded,
     wire::{CaWire, Seen},
 };
@@ -60,12 +61,8 @@ fn no_behaviour_of_a_ca_leads_to_a_flood_an_early_request_or_an_end() {
             if left == 0 {
                 return worst;
             }
-            let runtime = tokio::runtime::Builder::new_current_thread()
-                .enable_all()
-                .start_paused(true)
-                .build()
-                .unwrap();
-            runtime.block_on(run(batch as u64 + 1, AT_ONCE.min(left), &mut worst));
+            let of_batch = run(batch as u64 + 1, AT_ONCE.min(left), &mut worst);
+            still_runtime().block_on(of_batch);
         }
     };
     let threads = thread::available_parallelism().map_or(1, usize::from);

@@ -26,6 +26,12 @@ mod still_store;
 mod virtual_clock;
 mod wire;
 
+/// Where time jumps to the next timer. Nothing here has a socket, and without one an idle moment costs no system call.
+fn still_runtime() -> tokio::runtime::Runtime {
+    let mut builder = tokio::runtime::Builder::new_current_thread();
+    builder.enable_time().start_paused(true).build().unwrap()
+}
+
 /// A number from the environment, for runs larger than the usual.
 fn number_from(variable: &str, usual: usize) -> usize {
     match std::env::var(variable) {
