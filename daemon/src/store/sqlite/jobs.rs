@@ -98,7 +98,9 @@ pub(super) fn until(connection: &Connection, until: Timestamp, limit: usize) -> 
 pub(super) fn schedule(connection: &Connection, job: &Job) -> Result<()> {
     connection
         .prepare_cached(
-            "INSERT INTO job (kind, subject, due) VALUES (?1, ?2, ?3) ON CONFLICT DO UPDATE SET due = ?3",
+            // what stays as it is writes no page: most answers about a renewal leave it where it was planned
+            "INSERT INTO job (kind, subject, due) VALUES (?1, ?2, ?3) \
+             ON CONFLICT DO UPDATE SET due = ?3 WHERE due <> ?3",
         )?
         .execute(params![job.kind.as_str(), job.subject, job.due.as_millisecond()])?;
     Ok(())
@@ -113,7 +115,8 @@ pub(super) fn schedule_by(
 ) -> Result<()> {
     connection
         .prepare_cached(
-            "INSERT INTO job (kind, subject, due) VALUES (?1, ?2, ?3) ON CONFLICT DO UPDATE SET due = min(due, ?3)",
+            "INSERT INTO job (kind, subject, due) VALUES (?1, ?2, ?3) \
+             ON CONFLICT DO UPDATE SET due = ?3 WHERE due > ?3",
         )?
         .execute(params![kind.as_str(), subject, due.as_millisecond()])?;
     Ok(())
@@ -177,6 +180,23 @@ mod tests {
             let next = jobs.get(now).map(|job| job.due);
             assert_eq!(due.next, next, "at {now}");
         }
+    }
+
+    #[test]
+    fn a_plan_that_stays_is_not_written() {
+        let (_directory, connection, jobs) = with_jobs(1);
+        let changes = |due: usize| {
+            let before = connection.total_changes();
+            let job = Job {
+                due: at(due),
+                ..jobs[0].clone()
+            };
+            schedule(&connection, &job).unwrap();
+            schedule_by(&connection, job.kind, &job.subject, at(due + 1)).unwrap();
+            connection.total_changes() - before
+        };
+        assert_eq!([1, 2, 2, 1].map(changes), [0, 1, 0, 1]);
+        assert_eq!(next_due(&connection, at(0)).unwrap(), Some(at(1)));
     }
 
     #[test]
