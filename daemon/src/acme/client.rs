@@ -271,6 +271,9 @@ impl Client {
             nonce = self.0.nonces.next() => return Ok(nonce),
             () = self.0.new_nonce_limiter.pass() => {}
         }
+        if self.0.gate.closed().is_some() {
+            self.admit(Operation::NewNonce, url).await?;
+        }
         self.count();
         let exchange = self
             .0
@@ -286,20 +289,25 @@ impl Client {
 
     /// Waits for the turn of a request, and for a CA that serves again soon.
     async fn admit(&self, operation: Operation, url: &str) -> Result<(), Error> {
-        if let Some(retry_after) = self.0.gate.closed() {
-            // no longer than a request may take
-            if retry_after > self.0.options.request_timeout {
-                let retry_at = self.clock().now().checked_add(retry_after).ok();
-                let fault = Fault::HeldBack {
-                    retry_after,
-                    retry_at,
-                };
-                return Err(Error::new(operation, url, fault));
+        loop {
+            if let Some(retry_after) = self.0.gate.closed() {
+                // no longer than a request may take
+                if retry_after > self.0.options.request_timeout {
+                    let retry_at = self.clock().now().checked_add(retry_after).ok();
+                    let fault = Fault::HeldBack {
+                        retry_after,
+                        retry_at,
+                    };
+                    return Err(Error::new(operation, url, fault));
+                }
+                tokio::time::sleep(retry_after).await;
             }
-            tokio::time::sleep(retry_after).await;
+            self.0.limiter.pass().await;
+            // another request's answer may have closed it meanwhile
+            if self.0.gate.closed().is_none() {
+                return Ok(());
+            }
         }
-        self.0.limiter.pass().await;
-        Ok(())
     }
 
     /// What an answer says to all requests.

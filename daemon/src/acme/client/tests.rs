@@ -382,6 +382,24 @@ async fn a_ca_that_serves_nobody_is_asked_once_and_not_by_every_order() {
 }
 
 #[tokio::test]
+async fn requests_in_line_for_their_turn_hear_that_a_ca_serves_nobody() {
+    let ca = StubCa::start(|_| Answer::new(503, "busy").header("retry-after", "3600")).await;
+    let options = Options {
+        request_rate: std::num::NonZeroU32::new(4).expect("not zero"),
+        ..ca.options()
+    };
+    let client = Client::open(options, Arc::new(crate::clock::SystemClock)).expect("a client");
+    let url = format!("{}/ari", ca.url);
+    let looks = (0..12).map(|_| client.get(Operation::RenewalInfo, &url));
+    let answers = futures_util::future::join_all(looks).await;
+    let held_back = answers.iter().filter(|answer| {
+        let error = answer.as_ref().expect_err("busy");
+        matches!(error.fault, Fault::HeldBack { .. })
+    });
+    assert_eq!((held_back.count(), ca.seen().len()), (8, 4));
+}
+
+#[tokio::test]
 async fn a_short_closure_is_waited_for() {
     let closed = std::sync::atomic::AtomicBool::new(true);
     let ca = StubCa::start(move |seen| match closed.swap(false, Ordering::Relaxed) {
