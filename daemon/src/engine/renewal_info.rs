@@ -1,7 +1,7 @@
 //! Asks CAs when certificates should be renewed (RFC 9773): many at once, because there are many, and each answer
 //! is small.
 
-use std::{sync::Arc, time::Duration};
+use std::{pin::pin, sync::Arc, time::Duration};
 
 use futures_util::{StreamExt as _, stream};
 use jiff::{SignedDuration, Timestamp};
@@ -16,7 +16,7 @@ use crate::{
     types::CertificateName,
 };
 
-/// Certificates asked about in one go, whose answers are one transaction.
+/// Certificates asked about in one go; answers that are there at the same time are one transaction.
 pub(super) const BATCH: usize = 256;
 /// Certificates whose rows are read in one go: few enough that no row is old when its turn comes.
 const READ_TOGETHER: usize = 32;
@@ -36,7 +36,6 @@ pub(super) async fn run(
     world: &World,
     names: Vec<CertificateName>,
 ) -> Result<(), StoreError> {
-    let mut news = Vec::new();
     for names in names.chunks(READ_TOGETHER) {
         let rows = engine.store.certificates_of(names.to_vec()).await?;
         for name in names {
@@ -45,13 +44,17 @@ pub(super) async fn run(
             }
         }
         let asked = stream::iter(rows).map(|row| ask(engine, world, row));
-        let heard: Vec<_> = asked.buffer_unordered(AT_ONCE).collect().await;
-        for heard in heard {
-            news.extend(heard?);
+        // what is there is kept at once: a daemon that ends while another CA is slow must not ask this one again
+        let mut heard = pin!(asked.buffer_unordered(AT_ONCE).ready_chunks(READ_TOGETHER));
+        while let Some(heard) = heard.next().await {
+            let news = heard.into_iter().filter_map(Result::transpose);
+            let news = news.collect::<Result<Vec<_>, _>>()?;
+            if !news.is_empty() {
+                engine.store.renewal_infos(news, engine.clock.now()).await?;
+            }
         }
     }
-    // the queue is looked at anyway when a job ends
-    engine.store.renewal_infos(news, engine.clock.now()).await
+    Ok(())
 }
 
 /// There is nothing to ask about.

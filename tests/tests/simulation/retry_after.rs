@@ -7,7 +7,8 @@ use lab::ca::{CaKnobs, Endpoint, Fault, FaultRule, Phase, RetryAfter, When};
 use parking_lot::Mutex;
 
 use super::{
-    stage::{Plot, Stage},
+    certificates_seen::CertificatesSeen,
+    stage::{Plot, Stage, ZONE},
     wire::CaWire,
 };
 
@@ -86,4 +87,36 @@ async fn an_order_whose_look_was_refused_is_not_looked_at_early_by_a_daemon_that
         ..CaKnobs::default()
     };
     killed_every(Duration::from_secs(47), knobs).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_ca_said_of_a_renewal_is_kept_while_another_ca_is_slow_to_answer() {
+    let number = |number: usize| {
+        let name = format!("n{number}");
+        (name.clone(), vec![format!("{name}.{ZONE}")], vec![number])
+    };
+    let stage = Stage::new(Plot {
+        cas: vec![CaKnobs::default(); 2],
+        certificates: (0..2).map(number).collect(),
+        ..Plot::plain(13, CaKnobs::default(), 0)
+    });
+    let seen = CertificatesSeen::on(&stage.peers[1].wire);
+    stage.live(HOUR).await;
+    stage.peers[0].ca.knobs().update(|knobs| {
+        knobs.faults = vec![FaultRule {
+            endpoint: Some(Endpoint::RenewalInfo),
+            when: When::Always,
+            phase: Phase::Before,
+            fault: Fault::Delay(3600.0),
+        }];
+    });
+    // both are due when the next daemon starts
+    tokio::time::sleep(7 * HOUR).await;
+    let before = seen.lock().polls;
+    stage.live(Duration::from_secs(10)).await;
+    assert_eq!(seen.lock().polls, before + 1);
+    stage.live(HOUR).await;
+    let seen = seen.lock();
+    assert_eq!(seen.early_polls, [""; 0]);
+    assert_eq!(seen.polls, before + 1);
 }
