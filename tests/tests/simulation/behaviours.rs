@@ -51,7 +51,9 @@ const LIFETIMES: [Duration; 4] = [
 #[test]
 fn no_behaviour_of_a_ca_leads_to_a_flood_an_early_request_or_an_end() {
     let cases = number_from("SIM_CASES", 50);
-    let next = AtomicUsize::new(0);
+    // to go on where a larger run was ended by a fault
+    let first = number_from("SIM_SEED", 1).saturating_sub(1);
+    let next = AtomicUsize::new(first);
     // each batch is a world of its own
     let work = || {
         let mut worst = Worst::default();
@@ -74,7 +76,7 @@ fn no_behaviour_of_a_ca_leads_to_a_flood_an_early_request_or_an_end() {
             Err(panic) => std::panic::resume_unwind(panic),
         })
     });
-    println!("{cases} behaviours: {worst:?}");
+    println!("{} behaviours: {worst:?}", cases.saturating_sub(first * AT_ONCE));
 }
 
 /// The most that was seen of anything.
@@ -235,9 +237,22 @@ struct Manners {
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Told {
     until: Timestamp,
+    /// What was sent before this came could not know.
+    answered_as: u64,
     by: String,
     /// So short that a client that is started again need not know of it.
     is_short: bool,
+}
+
+/// Of what was told before and what is told at a moment; one that goes on is known since it began.
+fn longer(before: Option<Told>, now: Option<Told>, at: Timestamp) -> Option<Told> {
+    let known = before.as_ref().filter(|before| before.until > at);
+    let known = known.map_or(u64::MAX, |before| before.answered_as);
+    let longer = before.max(now);
+    longer.map(|told| Told {
+        answered_as: told.answered_as.min(known),
+        ..told
+    })
 }
 
 /// 503 closes a client for an hour at most, and a week is the longest wait that is believed.
@@ -279,8 +294,8 @@ impl Manners {
             self.looks_wait.as_ref().filter(|_| is_about_orders),
             self.order_waits.get(seen.path),
         ];
-        if let Some(Told { until, by, .. }) = waits.into_iter().flatten().max().filter(|told| at < told.until)
-        {
+        let is_told = |told: &&Told| told.answered_as < seen.sent_as && at < told.until;
+        if let Some(Told { until, by, .. }) = waits.into_iter().flatten().filter(is_told).max() {
             let asked = seen.path;
             self.early
                 .push(format!("{asked} at {at}, where {until} was told by {by}"));
@@ -290,17 +305,20 @@ impl Manners {
         let told = |longest| {
             Some(Told {
                 until: seen.at + wait.min(longest),
+                answered_as: seen.answered_as,
                 by: format!("{} for {} at {}", seen.status, seen.path, seen.at),
                 is_short: wait < SHORT_WAIT,
             })
         };
         if seen.status == 503 {
-            self.all_wait = self.all_wait.take().max(told(LONGEST_CLOSURE));
+            self.all_wait = longer(self.all_wait.take(), told(LONGEST_CLOSURE), seen.at);
         }
         let until = told(LONGEST_WAIT);
         match seen.status {
-            429 | 500.. if is_look => self.looks_wait = self.looks_wait.take().max(until),
-            429 | 500.. if is_about_orders => self.orders_wait = self.orders_wait.take().max(until),
+            429 | 500.. if is_look => self.looks_wait = longer(self.looks_wait.take(), until, seen.at),
+            429 | 500.. if is_about_orders => {
+                self.orders_wait = longer(self.orders_wait.take(), until, seen.at)
+            }
             200 => {
                 // RFC 8555 7.4: the answer to the CSR is the order
                 let order = seen.path.replacen("/finalize/", "/order/", 1);

@@ -5,7 +5,7 @@
 //! task runs, which tokio itself sees to, nor while the database works, as [`still_store`] waits for that on the spot.
 //!
 //! `SIM_CERTIFICATES` and `SIM_CASES` make the larger tests as large as their figures are promised for, which
-//! `./dev simulate` does.
+//! `./dev simulate` does; `SIM_SEED` begins at the one that a failure names.
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on says where")]
 
 mod behaviours;

@@ -4,7 +4,7 @@ use std::{
     fmt,
     sync::{
         Arc,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
     time::Duration,
 };
@@ -33,6 +33,10 @@ pub struct Seen<'a> {
     pub sent_at: Timestamp,
     /// When the answer came.
     pub at: Timestamp,
+    /// The same among all that happened on this wire: much happens at one moment where no time passes.
+    pub sent_as: u64,
+    /// Of the answer.
+    pub answered_as: u64,
     /// `/new-order`.
     pub path: &'a str,
     /// The signed body, or nothing.
@@ -53,6 +57,8 @@ pub struct CaWire {
     /// Nobody is there.
     pub away: AtomicBool,
     watchers: Mutex<Vec<Arc<Watcher>>>,
+    /// Requests sent and answers that came.
+    events: AtomicU64,
 }
 
 impl fmt::Debug for CaWire {
@@ -70,6 +76,7 @@ impl CaWire {
             timeout,
             away: AtomicBool::new(false),
             watchers: Mutex::default(),
+            events: AtomicU64::default(),
         }
     }
 
@@ -110,6 +117,7 @@ impl Wire for CaWire {
         async move {
             self.fuse.burn().await;
             let sent_at = self.clock.now();
+            let sent_as = self.events.fetch_add(1, Ordering::Relaxed);
             let sent = request
                 .body()
                 .and_then(|body| body.as_bytes())
@@ -125,6 +133,8 @@ impl Wire for CaWire {
             let seen = Seen {
                 sent_at,
                 at: self.clock.now(),
+                sent_as,
+                answered_as: self.events.fetch_add(1, Ordering::Relaxed),
                 path: &path,
                 sent: &sent,
                 status: answer.as_ref().map_or(0, |(head, _)| head.status().as_u16()),
