@@ -405,6 +405,20 @@ async fn a_resolver_that_fails_is_no_reason_to_take_the_parents_zone() {
     );
 }
 
+#[tokio::test]
+async fn a_host_whose_alias_cannot_be_followed_keeps_its_own_zone() {
+    // the resolver fails for every type but CNAME
+    let lab = Lab::new(
+        "host.example.org CNAME round.example.org.
+         round.example.org CNAME host.example.org.",
+    );
+    let challenge_name = "_acme-challenge.host.example.org";
+    assert_eq!(
+        lab.zone_of(challenge_name).await,
+        ("example.org".into(), challenge_name.into())
+    );
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_name_under_no_zone_says_what_to_configure() {
     let error = Lab::new("")

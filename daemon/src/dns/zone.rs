@@ -332,7 +332,15 @@ async fn find_cut(
     let mut name = Some(start.clone());
     while let Some(candidate) = name {
         let question = Question::recursive(candidate.clone(), Kind::Soa);
-        let answer = resolvers.ask(&question, off_limits).await?;
+        let answer = match resolvers.ask(&question, off_limits).await {
+            Ok(answer) => answer,
+            // its target's zone is broken, which says nothing about the zone that it lies in
+            Err(_) if is_alias(resolvers, &candidate, off_limits).await => {
+                name = candidate.parent();
+                continue;
+            }
+            Err(error) => return Err(error.into()),
+        };
         let ttl = Some(answer.ttl()).filter(|ttl| !ttl.is_zero()).unwrap_or(NO_TTL);
         if answer.is_apex(&candidate) {
             return Ok((candidate, ttl));
@@ -343,6 +351,14 @@ async fn find_cut(
         name = candidate.parent();
     }
     Err(LocateError::NoZone { name: start })
+}
+
+/// True where resolvers know `name` for an alias, and so for no apex. They follow it for any type but CNAME (RFC 1034
+/// 3.6.2), and then fail if its target does.
+async fn is_alias(resolvers: &Resolvers, name: &DnsName, off_limits: &DnsName) -> bool {
+    let question = Question::recursive(name.clone(), Kind::Cname);
+    let answer = resolvers.ask(&question, off_limits).await;
+    answer.is_ok_and(|answer| answer.cname(name).is_some())
 }
 
 async fn find_hosts(
