@@ -4,7 +4,7 @@
 //! - [`ca`]: an ACME CA (RFC 8555) that validates through real DNS queries;
 //! - [`admin`]: an HTTP endpoint to watch and disturb both from another process;
 //! - [`acme_dns`], [`portal`]: the services that two providers write to, with faults;
-//! - [`bind`], [`knot`], [`powerdns`], [`pebble`]: guards around the real servers, for the truth that the lab cannot give;
+//! - [`bind`], [`knot`], [`nsd`], [`powerdns`], [`pebble`]: guards around the real servers, for the truth that the lab cannot give;
 //! - [`unbound`], [`signing`]: a validating resolver, and zones for it to judge;
 //! - [`named`]: BIND with views, and as a resolver over TLS and HTTPS;
 //! - [`moto`]: a guard around the stand-in for AWS;
@@ -30,6 +30,7 @@ mod knobs;
 pub mod knot;
 pub mod moto;
 pub mod named;
+pub mod nsd;
 pub mod pebble;
 pub mod portal;
 pub mod powerdns;
