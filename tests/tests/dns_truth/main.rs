@@ -11,6 +11,7 @@ mod c_plugin;
 mod channels;
 mod horizon;
 mod hostile;
+mod layouts;
 mod modes;
 mod primary;
 mod vantage;
