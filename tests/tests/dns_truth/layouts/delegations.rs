@@ -192,7 +192,7 @@ async fn what_a_wildcard_says_is_not_taken_for_the_record() {
     let world = World::over(site, relays, DELEGATIONS, ZONE).await;
     let owner = "_acme-challenge.www.wild.example.test";
     let location = world.locate(owner).await.expect("a location");
-    assert_eq!(location.wildcard, None);
+    assert_eq!(location.unfollowed, None);
     let error = world.wait(&location, 1).await.expect_err("nothing is there yet");
     assert!(error.to_string().contains("shows v=spf1 -all"), "{error}");
     publish(server.addr(), ZONE, owner, "value");
