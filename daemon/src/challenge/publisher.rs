@@ -264,17 +264,10 @@ impl Publisher {
         }
     }
 
-    /// The journal's rows of the same order as they are now; or, of a record that is alone (a canary, a standing record
-    /// that no order needs now), those at its name.
+    /// The journal's rows of these records as they are now; without those that have left it.
     pub(super) async fn current(&self, records: &[&Record]) -> Result<Vec<Record>, ChallengeError> {
-        Ok(match records {
-            [] => Vec::new(),
-            [Record { record, .. }] => {
-                let (instance, owner) = (record.instance.clone(), record.owner.clone());
-                self.store.records_at(instance, owner).await?
-            }
-            [first, ..] => self.store.records(first.certificate.clone()).await?,
-        })
+        let ids = records.iter().map(|record| record.id).collect();
+        Ok(self.store.records_numbered(ids).await?)
     }
 
     /// What one provider returned for the records that it took, and why it did not take all.

@@ -34,7 +34,6 @@ impl Publisher {
         records: &[Record],
         deadline: Instant,
     ) -> Result<BTreeSet<InstanceName>, ChallengeError> {
-        let ids: BTreeSet<i64> = records.iter().map(|record| record.id).collect();
         let wanted: Vec<&Record> = records
             .iter()
             .filter(|record| record.phase == RecordPhase::Wanted)
@@ -51,7 +50,7 @@ impl Publisher {
         }
         // as they are now: what `present` answered is the handle by which a provider knows its change
         let mut rows = self.current(&wanted).await?;
-        rows.retain(|row| ids.contains(&row.id) && telling.contains(&&row.record.instance));
+        rows.retain(|row| telling.contains(&&row.record.instance));
         let rows: Vec<&Record> = rows.iter().collect();
         let asked = by_instance(&rows).into_iter().map(|(instance, rows)| async move {
             let confirmed = self.ask(instance, rows, deadline).await;

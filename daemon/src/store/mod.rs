@@ -73,6 +73,9 @@ pub trait Store: std::fmt::Debug + Send + Sync {
     /// Standing records with these numbers begin removal, but for those that an order needs.
     fn retire_standing(&self, ids: Vec<i64>, now: Timestamp) -> Answer<'_, ()>;
 
+    /// The rows with these numbers, in their order; without those that are gone.
+    fn records_numbered(&self, ids: Vec<i64>) -> Answer<'_, Vec<Record>>;
+
     /// Every row of `instance` at one owner name, oldest first, whatever its phase.
     fn records_at(&self, instance: InstanceName, owner: DnsName) -> Answer<'_, Vec<Record>>;
 

@@ -76,6 +76,7 @@ impl Store for StillStore {
         issuance(name: CertificateName) -> Option<Issuance>;
         records(name: CertificateName) -> Vec<Record>;
         standing_records(name: CertificateName) -> Vec<Record>;
+        records_numbered(ids: Vec<i64>) -> Vec<Record>;
         records_at(instance: InstanceName, owner: DnsName) -> Vec<Record>;
         removals(instance: InstanceName, now: Timestamp) -> Vec<Record>;
         leftovers() -> Vec<Record>;

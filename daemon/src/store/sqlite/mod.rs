@@ -189,6 +189,15 @@ impl Store for Sqlite {
             .boxed()
     }
 
+    fn records_numbered(&self, ids: Vec<i64>) -> Answer<'_, Vec<Record>> {
+        self.reader
+            .run(move |tx| {
+                let rows = ids.iter().map(|id| records::numbered(tx, *id));
+                rows.filter_map(std::result::Result::transpose).collect()
+            })
+            .boxed()
+    }
+
     fn records_at(&self, instance: InstanceName, owner: DnsName) -> Answer<'_, Vec<Record>> {
         self.reader
             .run(move |tx| records::at(tx, &instance, &owner))

@@ -189,7 +189,7 @@ pub(super) fn begin_canary(
     connection
         .prepare_cached("UPDATE record SET canary = ?2 WHERE id = ?1")?
         .execute(params![id, canary])?;
-    one(connection, id)
+    inserted(connection, id)
 }
 
 /// Enters a standing record into the journal that no order waits for.
@@ -204,7 +204,7 @@ pub(super) fn begin_standing(
     connection
         .prepare_cached("UPDATE record SET standing = ?2 WHERE id = ?1")?
         .execute(params![id, UNNEEDED])?;
-    one(connection, id)
+    inserted(connection, id)
 }
 
 /// Standing records that no order needs begin removal.
@@ -223,10 +223,13 @@ pub(super) fn retire_standing(connection: &Connection, ids: &[i64], now: Timesta
     Ok(())
 }
 
-fn one(connection: &Connection, id: i64) -> Result<Record> {
+pub(super) fn numbered(connection: &Connection, id: i64) -> Result<Option<Record>> {
     let mut rows = select(connection, "id = ?1", params![id])?;
-    rows.pop()
-        .ok_or_else(|| rusqlite::Error::QueryReturnedNoRows.into())
+    Ok(rows.pop())
+}
+
+fn inserted(connection: &Connection, id: i64) -> Result<Record> {
+    numbered(connection, id)?.ok_or_else(|| rusqlite::Error::QueryReturnedNoRows.into())
 }
 
 /// Canaries begin removal: one of them, or all.
