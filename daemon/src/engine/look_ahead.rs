@@ -32,11 +32,9 @@ impl Performer<'_> {
             },
             methods: &self.certificate.challenges,
             locations,
+            despite: self.authority.options().despite_dns,
         };
-        let mut findings = self.world.preflight.look(&inquiry).await;
-        if self.authority.options().despite_dns {
-            findings = findings.into_iter().map(Finding::not_heeded).collect();
-        }
+        let findings = self.world.preflight.look(&inquiry).await;
         for finding in &findings {
             self.log(finding);
         }

@@ -47,16 +47,6 @@ pub enum Verdict {
     Blocks,
 }
 
-impl Finding {
-    /// As something that an order is made in spite of.
-    pub fn not_heeded(self) -> Self {
-        Finding {
-            verdict: self.verdict.min(Verdict::Warning),
-            ..self
-        }
-    }
-}
-
 impl Subject {
     /// For people.
     pub fn as_str(self) -> &'static str {

@@ -38,6 +38,8 @@ pub struct Inquiry<'a> {
     pub methods: &'a [ChallengeMethod],
     /// Where records of the preferred challenge go, as far as that is known: their size and their zones are looked at.
     pub locations: &'a [Location],
+    /// An order is made whatever is found: nothing blocks it, and is warned of instead.
+    pub despite: bool,
 }
 
 /// How a look ended, and how long it took.
@@ -90,7 +92,13 @@ impl Preflight {
             .filter(|zone| !known.contains(zone))
             .collect();
         let others = join_all(others.iter().map(|zone| self.signatures(inquiry, zone, deadline))).await;
-        [names, signed, others, sizes].concat()
+        let mut findings = [names, signed, others, sizes].concat();
+        if inquiry.despite {
+            for finding in &mut findings {
+                finding.verdict = finding.verdict.min(Verdict::Warning);
+            }
+        }
+        findings
     }
 
     async fn signatures(&self, inquiry: &Inquiry<'_>, zone: &DnsName, deadline: Instant) -> Finding {

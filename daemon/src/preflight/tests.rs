@@ -56,6 +56,7 @@ impl Lab {
             },
             methods,
             locations: &locations,
+            despite: false,
         };
         Preflight::new(self.dns.clone()).look(&inquiry).await
     }
@@ -228,6 +229,7 @@ async fn trouble_of_our_own_is_unknown_and_blocks_nothing() {
         },
         methods: &[ChallengeMethod::Dns01],
         locations: &[],
+        despite: false,
     };
     let deadline = Instant::now() + lab.dns.patience();
     let (finding, _) = caa::look(&policies, &inquiry, &identifiers[0], deadline).await;
@@ -262,6 +264,7 @@ async fn endless_silence_ends_at_the_deadline() {
         },
         methods: &[ChallengeMethod::Dns01],
         locations: &locations,
+        despite: false,
     };
     let start = Instant::now();
     let findings = Preflight::new(lab.dns.clone()).look(&inquiry).await;

@@ -1,4 +1,4 @@
-use std::{net::SocketAddr, process::Command};
+use std::net::SocketAddr;
 
 use dns01d::{
     dns::{Dns, Location, Options, caa::Issuer},
@@ -8,6 +8,7 @@ use dns01d::{
 use lab::{
     bind::{Bind, BindOptions, BindPolicy},
     dns::TsigKey,
+    nsupdate::updated,
 };
 
 /// The zone of all names, and above it `test`, so that the climb ends on this machine.
@@ -31,23 +32,8 @@ pub async fn bind(records: &str, fixed: Vec<(String, String)>) -> (Bind, TsigKey
 
 /// Changes a zone by hand, as its operator does.
 pub fn nsupdate(bind: &Bind, zone: &str, lines: &str) {
-    let script = tempfile::NamedTempFile::new().unwrap();
-    let text = format!(
-        "server 127.0.0.1 {}\nzone {zone}\n{lines}\nsend\n",
-        bind.addr().port()
-    );
-    std::fs::write(script.path(), text).unwrap();
-    let output = Command::new("nsupdate")
-        .arg("-k")
-        .arg(bind.key_file())
-        .arg(script.path())
-        .output()
-        .expect("nsupdate: `./dev setup` installs it");
-    assert!(
-        output.status.success(),
-        "{}",
-        String::from_utf8_lossy(&output.stderr)
-    );
+    let key = bind.key_file();
+    updated(bind.addr(), &[(zone, lines)], &["-k".as_ref(), key.as_os_str()]).unwrap();
 }
 
 /// One that asks `resolver`, and name servers on the port of `server`.
@@ -82,6 +68,7 @@ pub async fn look_at(
         },
         methods: &[method],
         locations,
+        despite: false,
     };
     Preflight::new(dns.clone()).look(&inquiry).await
 }

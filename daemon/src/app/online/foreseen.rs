@@ -48,12 +48,9 @@ pub(super) async fn look(
             methods: &certificate.challenges,
             // the same for all CAs
             locations: if asked.is_empty() { locations } else { &[] },
+            despite: authority.options().despite_dns,
         };
-        let mut findings = world.preflight.look(&inquiry).await;
-        if authority.options().despite_dns {
-            findings = findings.into_iter().map(Finding::not_heeded).collect();
-        }
-        asked.push((ca, grouped(findings)));
+        asked.push((ca, grouped(world.preflight.look(&inquiry).await)));
     }
     let forbids = |groups: &[Group]| {
         groups
