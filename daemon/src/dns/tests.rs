@@ -871,4 +871,9 @@ async fn a_split_horizon_shows_as_two_faces() {
         ]
     );
     assert!(views.chosen, "{views:?}");
+    // who says only half is not taken for somebody who knows another zone
+    lab.net.mood("192.0.2.2", Mood::Silent);
+    let faces = lab.dns.views(&name("example.org")).await.faces();
+    let who: Vec<_> = faces.iter().map(|face| face.who).collect();
+    assert_eq!(who, ["its authorities", "the zone above"]);
 }

@@ -97,9 +97,9 @@ impl Views {
 }
 
 impl View {
-    /// True when the server told anything, be it that there is no such zone.
+    /// True when the server told all, be it that there is no such zone. Half an answer would look like another zone.
     fn is_heard(&self) -> bool {
-        self.failure.is_none() || !self.name_servers.is_empty() || self.start.is_some()
+        self.failure.is_none()
     }
 }
 
