@@ -167,8 +167,8 @@ pub enum LocateError {
     },
     /// An alias where the operator wants none.
     #[error(
-        "{name} is an alias of {target}, and `aliases` of its zone is `refuse`: remove the alias, or set `aliases: follow` \
-         for `{name}` under `dns.zones`"
+        "{name} is an alias of {target}, and `aliases` is `refuse` there: remove the alias, or set `aliases: follow` for \
+         `{name}` under `dns.zones`"
     )]
     AliasRefused {
         /// The alias.

@@ -364,6 +364,18 @@ async fn an_alias_into_another_zone_is_followed_to_its_provider() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn an_alias_where_the_operator_wants_none_is_named_with_where_it_leads() {
+    let site = with_alias().await;
+    site.providers(&[("main", ZONE), ("validation", "auth.test")]);
+    let of_zone = |more: &str| format!("    {ZONE}: {{ {more}authorities:");
+    site.edit(&of_zone(""), &of_zone("aliases: refuse, "));
+    let (said, code) = site.look(&[]);
+    assert_eq!(code, Some(1), "{said}");
+    insta::assert_snapshot!(said);
+    assert!(site.stage.txt().is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_zone_that_no_provider_serves_is_told_with_the_line_to_add() {
     let site = with_alias().await;
     site.providers(&[("main", ZONE)]);

@@ -32,6 +32,9 @@ pub(super) fn of_place(name: &DnsName, error: &ChallengeError) -> Option<String>
                 "name its servers: `dns: {{ zones: {{ {zone}: {{ authorities: [ADDRESS] }} }} }}`; {again}"
             )
         }
+        ChallengeError::Locate(LocateError::AliasRefused { name: alias, .. }) => format!(
+            "remove the alias, or let it be followed: `dns: {{ zones: {{ {alias}: {{ aliases: follow }} }} }}`; {again}"
+        ),
         _ => return None,
     })
 }
