@@ -196,6 +196,55 @@ async fn a_standing_record_ends_when_the_operator_says_and_is_replaced_before_it
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_replacement_that_could_not_be_written_is_written_by_the_next_look_and_no_third_is_made() {
+    let mut stage = stage().await;
+    let home = stage.home();
+    let daemon = home.start().await.unwrap();
+    daemon.until_deployed("internal").await;
+    drop(daemon);
+    let endless = stage.txt();
+
+    // it is in the journal, and the server takes nothing: as if the daemon had been killed between the two
+    let secret = std::fs::read(home.path("tsig.secret")).unwrap();
+    std::fs::write(
+        home.path("tsig.secret"),
+        "d3Jvbmctc2VjcmV0LW9mLXRoaXJ0eS10d28tb2N0ZXRz",
+    )
+    .unwrap();
+    let lines = &mut stage.setup.certificates[0].lines;
+    lines.push("standing-lifetime: 180d".into());
+    home.configure(&stage.setup).unwrap();
+    look_is_due(&home);
+    let daemon = home.start().await.unwrap();
+    let journal = || {
+        let database = rusqlite::Connection::open(home.database()).unwrap();
+        let rows = "SELECT value FROM record WHERE standing > 0 AND NOT removing ORDER BY id";
+        let mut rows = database.prepare(rows).unwrap();
+        let values = rows.query_map([], |row| row.get(0)).unwrap();
+        values.map(Result::unwrap).collect::<Vec<String>>()
+    };
+    for _ in 0..200 {
+        if daemon.program.log().contains("the next standing record of") {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    drop(daemon);
+    let planned = journal();
+    assert_eq!((planned.len(), stage.txt()), (2, endless.clone()));
+
+    std::fs::write(home.path("tsig.secret"), secret).unwrap();
+    look_is_due(&home);
+    let daemon = home.start().await.unwrap();
+    stage.until_txt(|shown| shown.len() == 2).await;
+    drop(daemon);
+    look_is_due(&home);
+    let _daemon = home.start().await.unwrap();
+    stage.until_txt(|shown| *shown == planned[1..]).await;
+    assert_eq!(journal(), planned[1..]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_standing_record_goes_when_no_challenge_of_its_certificate_needs_it() {
     let mut stage = stage().await;
     stage
