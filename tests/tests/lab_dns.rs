@@ -1,13 +1,13 @@
 //! The lab's DNS server against BIND's own clients: dig and nsupdate.
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on says where")]
 
-use std::io::Write;
 use std::net::SocketAddr;
-use std::process::{Command, Output, Stdio};
+use std::process::{Command, Output};
 use std::time::Duration;
 
 use hickory_proto::rr::RecordType;
 use lab::dns::{AskError, Change, DnsFault, DnsOptions, DnsServer, TsigKey, UpdateFault, Zone, ask, ask_txt};
+use lab::nsupdate::nsupdate as nsupdate_of;
 
 const ZONE: &str = "internal.example.test";
 const OWNER: &str = "_acme-challenge.internal.example.test";
@@ -38,21 +38,8 @@ fn dig(server: SocketAddr, arguments: &[&str]) -> String {
 }
 
 fn nsupdate(server: SocketAddr, arguments: &[&str], lines: &str) -> Output {
-    let mut child = Command::new("nsupdate")
-        .args(["-t", "5", "-r", "0", "-u", "5"])
-        .args(arguments)
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .expect("nsupdate");
-    let script = format!(
-        "server {} {}\nzone {ZONE}\n{lines}\nsend\n",
-        server.ip(),
-        server.port()
-    );
-    child.stdin.take().unwrap().write_all(script.as_bytes()).unwrap();
-    child.wait_with_output().unwrap()
+    let arguments = [&["-t", "5", "-r", "0", "-u", "5"], arguments].concat();
+    nsupdate_of(server, &[(ZONE, lines)], &arguments).expect("nsupdate")
 }
 
 fn said(output: &Output) -> String {

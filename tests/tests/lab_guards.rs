@@ -6,25 +6,15 @@ use std::time::Duration;
 
 use lab::bind::{Bind, BindOptions};
 use lab::dns::TsigKey;
+use lab::nsupdate::nsupdate as nsupdate_of;
 use lab::pebble::{Pebble, PebbleOptions};
 use lab::process::{ProcessError, Program};
 
 const ZONE: &str = "internal.example.test";
 
 fn nsupdate(bind: &Bind, lines: &str) -> std::process::Output {
-    let script = tempfile::NamedTempFile::new().unwrap();
-    let port = bind.addr().port();
-    std::fs::write(
-        script.path(),
-        format!("server 127.0.0.1 {port}\nzone {ZONE}\n{lines}\nsend\n"),
-    )
-    .unwrap();
-    Command::new("nsupdate")
-        .arg("-k")
-        .arg(bind.key_file())
-        .arg(script.path())
-        .output()
-        .expect("nsupdate")
+    let key = bind.key_file();
+    nsupdate_of(bind.addr(), &[(ZONE, lines)], &["-k".as_ref(), key.as_os_str()]).expect("nsupdate")
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,18 +1,12 @@
 //! What it costs to wait for records, and how soon they are seen: the daemon's own code on BIND 9, in this process.
 
-use std::{
-    collections::BTreeMap,
-    io::Write as _,
-    net::SocketAddr,
-    process::{Command, Stdio, id},
-    time::Duration,
-};
+use std::{collections::BTreeMap, net::SocketAddr, process::id, time::Duration};
 
 use dns01d::{
     dns::{Authority, Dns, Location, Options, Pace, Wanted, ZoneOptions},
     types::DnsName,
 };
-use lab::named::Named;
+use lab::{named::Named, nsupdate::updated};
 use tokio::{
     task::{JoinSet, spawn_blocking},
     time::{Instant, sleep},
@@ -190,21 +184,18 @@ async fn wanted(dns: &Dns, owner: &str) -> Result<Wanted, Failure> {
 }
 
 /// Adds a value at every name; returns when the server has them.
-fn publish(server: SocketAddr, zones: &[(String, Vec<String>)]) -> Result<(), std::io::Error> {
-    let mut script = format!("server {} {}\n", server.ip(), server.port());
-    for (zone, owners) in zones {
-        script += &format!("zone {zone}\n");
-        for owner in owners {
-            script += &format!("update add {owner} 60 TXT v1\n");
-        }
-        script += "send\n";
-    }
-    let mut nsupdate = Command::new("nsupdate").stdin(Stdio::piped()).spawn()?;
-    if let Some(mut input) = nsupdate.stdin.take() {
-        input.write_all(script.as_bytes())?;
-    }
-    match nsupdate.wait()?.success() {
-        true => Ok(()),
-        false => Err(std::io::Error::other("nsupdate failed")),
-    }
+fn publish(server: SocketAddr, zones: &[(String, Vec<String>)]) -> std::io::Result<()> {
+    let lines = |owners: &Vec<String>| {
+        let lines = owners.iter().map(|owner| format!("update add {owner} 60 TXT v1"));
+        lines.collect::<Vec<_>>().join("\n")
+    };
+    let zones: Vec<(&str, String)> = zones
+        .iter()
+        .map(|(zone, owners)| (zone.as_str(), lines(owners)))
+        .collect();
+    let zones: Vec<(&str, &str)> = zones
+        .iter()
+        .map(|(zone, lines)| (*zone, lines.as_str()))
+        .collect();
+    updated::<&str>(server, &zones, &[])
 }

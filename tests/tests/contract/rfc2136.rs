@@ -2,7 +2,7 @@
 
 use std::{process::Stdio, time::Duration};
 
-use lab::{bind::BindPolicy, daemon::built};
+use lab::{bind::BindPolicy, daemon::built, nsupdate::updated};
 use rustix::process::{Pid, Signal, kill_process};
 
 use crate::lab::{Lab, ROUNDS, Run, SUBZONE, ZONE, kit};
@@ -33,21 +33,16 @@ async fn a_server_that_allows_one_name_is_tested_at_that_name() {
 #[tokio::test(flavor = "multi_thread")]
 async fn values_of_others_are_never_touched() {
     let lab = Lab::new().await;
-    let update = format!(
-        "server {} {}\nzone {ZONE}\nupdate add _acme-challenge.www.{ZONE} 60 TXT somebody\n\
-         update add _acme-challenge.{ZONE} 60 TXT else\nsend\n",
-        lab.bind.addr().ip(),
-        lab.bind.addr().port()
+    let lines = format!(
+        "update add _acme-challenge.www.{ZONE} 60 TXT somebody\nupdate add _acme-challenge.{ZONE} 60 TXT else"
     );
-    let commands = lab.path("update");
-    std::fs::write(&commands, update).unwrap();
-    let status = std::process::Command::new("nsupdate")
-        .arg("-k")
-        .arg(lab.bind.key_file())
-        .arg(&commands)
-        .status()
-        .expect("nsupdate runs; `./dev setup` installs it");
-    assert!(status.success());
+    let key = lab.bind.key_file();
+    updated(
+        lab.bind.addr(),
+        &[(ZONE, &lines)],
+        &["-k".as_ref(), key.as_os_str()],
+    )
+    .unwrap();
 
     let library = built("libdns01_rfc2136.so");
     let options = lab.options("");

@@ -6,6 +6,7 @@ use lab::{
     bind::{Bind, BindOptions},
     daemon::{CertificateSetup, Home, Setup},
     dns::TsigKey,
+    nsupdate::updated,
     pebble::{DEBIAN, Pebble, PebbleOptions},
 };
 
@@ -126,19 +127,10 @@ async fn an_update_policy_that_does_not_cover_a_name_is_named_with_its_cure() {
 async fn records_of_others_at_the_same_name_stay() {
     let stage = Stage::new(|_| {}).await;
     let owner = format!("_acme-challenge.{ZONE}");
-    let script = format!(
-        "server {} {}\nzone {ZONE}\nupdate add {owner} 60 TXT \"somebody else's\"\nsend\n",
-        stage.bind.addr().ip(),
-        stage.bind.addr().port()
-    );
-    let mut nsupdate = std::process::Command::new("nsupdate")
-        .arg("-k")
-        .arg(stage.bind.key_file())
-        .stdin(std::process::Stdio::piped())
-        .spawn()
-        .unwrap();
-    std::io::Write::write_all(&mut nsupdate.stdin.take().unwrap(), script.as_bytes()).unwrap();
-    assert!(nsupdate.wait().unwrap().success());
+    let line = format!("update add {owner} 60 TXT \"somebody else's\"");
+    let key = stage.bind.key_file();
+    let arguments = ["-k".as_ref(), key.as_os_str()];
+    updated(stage.bind.addr(), &[(ZONE, &line)], &arguments).unwrap();
     let home = stage.home();
     let daemon = home.start().await.unwrap();
     daemon.until_deployed("internal").await;

@@ -1,17 +1,12 @@
 //! A zone on BIND that takes unsigned updates from this machine, and what a client of it needs.
 
-use std::{
-    io::Write as _,
-    net::SocketAddr,
-    process::{Command, Stdio},
-    time::Duration,
-};
+use std::{net::SocketAddr, time::Duration};
 
 use dns01d::{
     dns::{Authority, Dns, Location, Options, Wanted, ZoneOptions},
     types::DnsName,
 };
-use lab::named::Named;
+use lab::{named::Named, nsupdate::updated};
 
 pub const ZONE: &str = "internal.example.test";
 pub const OWNER: &str = "_acme-challenge.www.internal.example.test";
@@ -43,22 +38,8 @@ pub async fn primary(servers: &str) -> Named {
 
 /// Adds a TXT value at [`OWNER`]; returns when the server has it.
 pub fn publish(server: SocketAddr, value: &str) {
-    let script = format!(
-        "server {} {}\nzone {ZONE}\nupdate add {OWNER} 60 TXT {value}\nsend\n",
-        server.ip(),
-        server.port()
-    );
-    let mut nsupdate = Command::new("nsupdate")
-        .stdin(Stdio::piped())
-        .spawn()
-        .expect("nsupdate: `./dev setup` installs it");
-    nsupdate
-        .stdin
-        .take()
-        .unwrap()
-        .write_all(script.as_bytes())
-        .unwrap();
-    assert!(nsupdate.wait().unwrap().success());
+    let line = format!("update add {OWNER} 60 TXT {value}");
+    updated::<&str>(server, &[(ZONE, &line)], &[]).unwrap();
 }
 
 pub fn asks(server: SocketAddr) -> ZoneOptions {

@@ -3,14 +3,14 @@
 use std::time::Duration;
 
 use dns01d::dns::{Pace, Standing, Wanted};
-use lab::named::Named;
+use lab::{
+    loopback::{Passes, Relay, Site},
+    named::Named,
+};
 use parking_lot::Mutex;
 use tokio::time::{Instant, sleep};
 
-use super::{
-    site::{Passes, Relay, Site},
-    world::{World, authority, publish, stand},
-};
+use super::world::{World, authority, publish, stand};
 
 const ZONE: &str = "example.test";
 const OWNER: &str = "_acme-challenge.www.example.test";
@@ -24,7 +24,7 @@ const TO_ONE: &str = "example.test. NS ns1.example.test.\nns1.example.test. A {1
 #[tokio::test]
 async fn a_record_is_visible_when_the_last_of_three_authorities_has_it_and_who_lags_is_named() {
     const LATE: [Duration; 3] = [Duration::ZERO, Duration::from_secs(2), Duration::from_secs(10)];
-    let site = Site::new();
+    let site = Site::new().unwrap();
     let mut servers: Vec<Named> = Vec::new();
     let mut relays = Vec::new();
     for host in 1..=3 {
@@ -80,7 +80,7 @@ async fn a_record_is_visible_when_the_last_of_three_authorities_has_it_and_who_l
 
 #[tokio::test]
 async fn an_authority_that_refuses_its_zone_is_named_and_nothing_counts_as_visible() {
-    let site = Site::new();
+    let site = Site::new().unwrap();
     let good = authority(site, &[(ZONE, THREE)]).await;
     let lame = authority(site, &[("other.test", "@ NS ns1\nns1 A 192.0.2.1")]).await;
     let relays = vec![
@@ -106,9 +106,13 @@ async fn an_authority_that_refuses_its_zone_is_named_and_nothing_counts_as_visib
 
 #[tokio::test]
 async fn an_authority_whose_udp_port_is_silent_is_asked_over_tcp() {
-    let site = Site::new();
+    let site = Site::new().unwrap();
     let server = authority(site, &[(ZONE, ONE)]).await;
-    let relays = vec![Relay::start(site.at(1), server.addr(), Passes::TcpOnly).await];
+    let relays = vec![
+        Relay::start(site.at(1), server.addr(), Passes::TcpOnly)
+            .await
+            .unwrap(),
+    ];
     // some resolvers find that out; this one is told, because it is not what is tried
     let tcp = "server {1} { tcp-only yes; };";
     let world = World::resolved(site, relays, TO_ONE, ZONE, tcp).await;
@@ -119,9 +123,13 @@ async fn an_authority_whose_udp_port_is_silent_is_asked_over_tcp() {
 
 #[tokio::test]
 async fn an_authority_on_ipv6_alone_is_asked_there() {
-    let site = Site::new();
+    let site = Site::new().unwrap();
     let server = authority(site, &[(ZONE, "@ NS ns1\nns1 AAAA ::1\nwww A 192.0.2.80")]).await;
-    let relays = vec![Relay::start(site.six(), server.addr(), Passes::Everything).await];
+    let relays = vec![
+        Relay::start(site.six(), server.addr(), Passes::Everything)
+            .await
+            .unwrap(),
+    ];
     let to_one = TO_ONE.replace("A {1}", "AAAA ::1");
     let world = World::over(site, relays, &to_one, ZONE).await;
     world

@@ -3,5 +3,4 @@
 mod authorities;
 mod delegations;
 mod servers;
-mod site;
 mod world;

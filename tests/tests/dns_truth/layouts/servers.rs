@@ -5,15 +5,13 @@ use std::net::SocketAddr;
 use lab::{
     dns::TsigKey,
     knot::Knot,
+    loopback::{Passes, Relay, Site},
     nsd::Nsd,
     powerdns::PowerDns,
     primary::{Open, PrimaryOptions, PrimaryZone},
 };
 
-use super::{
-    site::{Passes, Relay, Site},
-    world::{World, authority, update},
-};
+use super::world::{World, authority, update};
 
 const ZONE: &str = "example.test";
 const OWNER: &str = "_acme-challenge.www.example.test";
@@ -22,8 +20,12 @@ const DELEGATION: &str = "example.test. NS ns1.example.test.\nns1.example.test. 
 
 /// A record that a client with `key` writes to `primary` is seen on `shown`, the only authority that the NS set names.
 async fn is_proved_at(primary: SocketAddr, shown: SocketAddr, key: Option<&TsigKey>) {
-    let site = Site::new();
-    let relays = vec![Relay::start(site.loopback(), shown, Passes::Everything).await];
+    let site = Site::new().unwrap();
+    let relays = vec![
+        Relay::start(site.loopback(), shown, Passes::Everything)
+            .await
+            .unwrap(),
+    ];
     let world = World::over(site, relays, DELEGATION, ZONE).await;
     let location = world.locate(OWNER).await.expect("a location");
     assert_eq!(location.zone.as_str(), ZONE);
@@ -62,7 +64,7 @@ async fn a_record_is_seen_on_powerdns() {
 #[tokio::test]
 async fn a_record_is_seen_on_nsd_once_it_came_there_from_a_hidden_primary() {
     let text = "@ NS ns1\nns1 A 127.0.0.1";
-    let hidden = authority(Site::new(), &[(ZONE, text)]).await;
+    let hidden = authority(Site::new().unwrap(), &[(ZONE, text)]).await;
     let nsd = Nsd::start(ZONE, hidden.addr()).await.unwrap();
     is_proved_at(hidden.addr(), nsd.addr(), None).await;
     let asked = hidden.asked();

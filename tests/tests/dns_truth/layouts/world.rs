@@ -1,20 +1,16 @@
 //! A small internet: a root, authorities on addresses of their own, and BIND as the resolver that walks down to them.
 
-use std::{
-    io::Write as _,
-    net::SocketAddr,
-    process::{Command, Stdio},
-    time::Duration,
-};
+use std::{net::SocketAddr, time::Duration};
 
 use dns01d::dns::{Dns, LocateError, Location, NotVisible, Options, Pace, Report, Wanted};
-use lab::named::Named;
+use lab::{
+    loopback::{Passes, Relay, Site},
+    named::Named,
+    nsupdate::updated,
+};
 use tokio::time::Instant;
 
-use super::{
-    super::primary::name,
-    site::{Passes, Relay, Site},
-};
+use super::super::primary::name;
 
 /// The host that serves the root.
 const ROOT: u8 = 9;
@@ -51,7 +47,11 @@ impl World {
         let root = Named::start(known, "recursion no;", zone, &[("root", &root)])
             .await
             .unwrap();
-        relays.push(Relay::start(site.at(ROOT), root.addr(), Passes::Everything).await);
+        relays.push(
+            Relay::start(site.at(ROOT), root.addr(), Passes::Everything)
+                .await
+                .unwrap(),
+        );
         // `port` is also the one on which BIND finds other servers
         let options = format!("port {}; recursion yes; max-ncache-ttl 3;", site.port());
         let hints = site.fill(&format!(". 60 NS a.root.\na.root. 60 A {{{ROOT}}}\n"));
@@ -143,7 +143,9 @@ pub async fn authority(site: Site, zones: &[(&str, &str)]) -> Named {
 
 /// Stands `server` on the address of `host`.
 pub async fn stand(site: Site, host: u8, server: &Named) -> Relay {
-    Relay::start(site.at(host), server.addr(), Passes::Everything).await
+    Relay::start(site.at(host), server.addr(), Passes::Everything)
+        .await
+        .unwrap()
 }
 
 /// Adds a TXT value; returns when the server has it.
@@ -153,15 +155,6 @@ pub fn publish(server: SocketAddr, zone: &str, owner: &str, value: &str) {
 
 /// As [`publish`], with further arguments of nsupdate.
 pub fn update(server: SocketAddr, zone: &str, owner: &str, value: &str, arguments: &[&str]) {
-    let (ip, port) = (server.ip(), server.port());
-    let script = format!("server {ip} {port}\nzone {zone}\nupdate add {owner} 60 TXT {value}\nsend\n");
-    let mut nsupdate = Command::new("nsupdate")
-        .args(arguments)
-        .stdin(Stdio::piped())
-        .spawn()
-        .expect("nsupdate: `./dev setup` installs it");
-    let mut input = nsupdate.stdin.take().unwrap();
-    input.write_all(script.as_bytes()).unwrap();
-    drop(input);
-    assert!(nsupdate.wait().unwrap().success());
+    let line = format!("update add {owner} 60 TXT {value}");
+    updated(server, &[(zone, &line)], arguments).unwrap();
 }

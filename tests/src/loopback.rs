@@ -1,9 +1,10 @@
-//! Addresses of a test's own, all with one port as on the internet, and what stands on them.
+//! Loopback addresses of a test's own, all with one port as on the internet, and what stands on them.
 //!
 //! `named` listens only on addresses that an interface has, so each one has a port of its own on 127.0.0.1, and a
 //! relay on its public address passes everything on.
 
 use std::{
+    io,
     net::{self, IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
     sync::{
         Arc,
@@ -30,38 +31,47 @@ pub struct Site {
 
 impl Site {
     /// Another one at each call; several tests and test processes run at once.
-    pub fn new() -> Site {
+    ///
+    /// # Errors
+    /// Without a free port.
+    pub fn new() -> io::Result<Site> {
         static NEXT: AtomicU8 = AtomicU8::new(1);
         let [_, _, high, low] = std::process::id().to_be_bytes();
         let step = NEXT.fetch_add(1, Ordering::Relaxed).wrapping_mul(37);
         let net = [127, 128 | (high & 63), low ^ step];
         loop {
-            let socket = net::UdpSocket::bind((Ipv6Addr::LOCALHOST, 0)).unwrap();
-            let port = socket.local_addr().unwrap().port();
+            let port = net::UdpSocket::bind((Ipv6Addr::LOCALHOST, 0))?
+                .local_addr()?
+                .port();
             let site = Site { net, port };
             let free = |address: SocketAddr| net::TcpListener::bind(address).is_ok();
             if (1..=HOSTS).all(|host| free(site.at(host))) && free(site.six()) && free(site.loopback()) {
-                return site;
+                return Ok(site);
             }
         }
     }
 
+    /// Where host `host` is found, 1 to 9.
     pub fn at(&self, host: u8) -> SocketAddr {
         (self.ip(host), self.port).into()
     }
 
+    /// The address of host `host`, 1 to 9.
     pub fn ip(&self, host: u8) -> IpAddr {
         Ipv4Addr::new(self.net[0], self.net[1], self.net[2], host).into()
     }
 
+    /// The only address of the other family.
     pub fn six(&self) -> SocketAddr {
         (Ipv6Addr::LOCALHOST, self.port).into()
     }
 
+    /// 127.0.0.1.
     pub fn loopback(&self) -> SocketAddr {
         (Ipv4Addr::LOCALHOST, self.port).into()
     }
 
+    /// The one port of all its addresses.
     pub fn port(&self) -> u16 {
         self.port
     }
@@ -77,6 +87,7 @@ impl Site {
 /// What passes a relay.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Passes {
+    /// All of it.
     Everything,
     /// Datagrams come in and are lost, as behind a filter that was set up in haste.
     TcpOnly,
@@ -89,9 +100,13 @@ pub struct Relay {
 }
 
 impl Relay {
-    pub async fn start(at: SocketAddr, server: SocketAddr, passes: Passes) -> Relay {
-        let udp = Arc::new(UdpSocket::bind(at).await.unwrap());
-        let tcp = TcpListener::bind(at).await.unwrap();
+    /// Stands on `at` from now on.
+    ///
+    /// # Errors
+    /// When somebody stands there.
+    pub async fn start(at: SocketAddr, server: SocketAddr, passes: Passes) -> io::Result<Relay> {
+        let udp = Arc::new(UdpSocket::bind(at).await?);
+        let tcp = TcpListener::bind(at).await?;
         let mut tasks = JoinSet::new();
         tasks.spawn(async move {
             let mut buffer = [0; 4096];
@@ -109,23 +124,29 @@ impl Relay {
         tasks.spawn(async move {
             while let Ok((mut client, _)) = tcp.accept().await {
                 tokio::spawn(async move {
-                    let mut server = TcpStream::connect(server).await.unwrap();
-                    let _either_side_may_reset =
-                        tokio::io::copy_bidirectional(&mut client, &mut server).await;
+                    // without a server the client's connection is closed
+                    let mut server = TcpStream::connect(server).await?;
+                    // either side may reset it
+                    tokio::io::copy_bidirectional(&mut client, &mut server).await
                 });
             }
         });
-        Relay { _tasks: tasks }
+        Ok(Relay { _tasks: tasks })
     }
 }
 
-async fn datagram(here: Arc<UdpSocket>, query: Vec<u8>, client: SocketAddr, server: SocketAddr) {
-    let onward = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
-    onward.connect(server).await.unwrap();
-    onward.send(&query).await.unwrap();
+async fn datagram(
+    here: Arc<UdpSocket>,
+    query: Vec<u8>,
+    client: SocketAddr,
+    server: SocketAddr,
+) -> io::Result<()> {
+    let onward = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).await?;
+    onward.connect(server).await?;
+    onward.send(&query).await?;
     let mut answer = [0; 4096];
-    let received = timeout(Duration::from_secs(5), onward.recv(&mut answer)).await;
-    if let Ok(Ok(length)) = received {
-        let _the_client_may_be_gone = here.send_to(&answer[..length], client).await;
-    }
+    let length = timeout(Duration::from_secs(5), onward.recv(&mut answer)).await??;
+    here.send_to(answer.get(..length).unwrap_or_default(), client)
+        .await?;
+    Ok(())
 }
