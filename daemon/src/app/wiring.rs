@@ -4,12 +4,12 @@ use parking_lot::Mutex;
 
 use super::{PluginStarter, plugin_state::StoredState};
 use crate::{
-    challenge::{OwnerLocks, Publisher, Routes},
+    challenge::{self, OwnerLocks, Publisher, Routes},
     clock::Clock,
     config::Config,
     dns::Dns,
     engine::{Authority, World},
-    plugin::{Plugins, ProviderClient},
+    plugin::Plugins,
     preflight::Preflight,
     store::Store,
     types::{CaName, InstanceName},
@@ -112,11 +112,7 @@ impl Wiring {
 
     /// Always new clients: the options that a secret file holds may have changed,
     /// and the processes of the replaced ones end with their last call.
-    fn providers(
-        &self,
-        config: &Config,
-        plugins: &Plugins,
-    ) -> BTreeMap<InstanceName, Arc<dyn ProviderClient>> {
+    fn providers(&self, config: &Config, plugins: &Plugins) -> BTreeMap<InstanceName, challenge::Provider> {
         let instances = config.providers.iter().map(|provider| {
             let instance = provider.options.instance.clone();
             let runtime = tokio::runtime::Handle::current();
@@ -126,7 +122,11 @@ impl Wiring {
                 runtime,
             };
             let client = plugins.instance(provider.options.clone(), provider.source.clone(), Arc::new(state));
-            (instance, Arc::new(client) as Arc<dyn ProviderClient>)
+            let provider = challenge::Provider {
+                client: Arc::new(client),
+                batch_window: provider.batch_window,
+            };
+            (instance, provider)
         });
         instances.collect()
     }

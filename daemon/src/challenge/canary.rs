@@ -204,7 +204,7 @@ impl Publisher {
             room: began + ROOM,
             end: began + CALL_TIMEOUT,
         };
-        let published = self.publish(records, patience).await;
+        let published = self.publish(records, patience, &self.on_the_way()).await;
         let value = record.record.value.as_str();
         tell(
             CanaryStep::Published(published.as_ref().map(|()| value)),

@@ -72,7 +72,7 @@ impl Publisher {
         rows: &[Record],
         now: Timestamp,
     ) -> Vec<(i64, RecordRemoval)> {
-        let Some(client) = self.providers.get(instance) else {
+        let Ok(client) = self.client(instance) else {
             let error = format!("provider `{instance}` is no longer configured: remove the record by hand");
             return rows
                 .iter()

@@ -1,5 +1,6 @@
 //! Challenge records: routed, journalled, published, seen, removed.
 
+mod batch;
 mod canary;
 mod clean_up;
 mod error;
@@ -16,6 +17,7 @@ mod sync;
 mod tests;
 mod visible;
 
+pub use batch::{DEFAULT_BATCH_WINDOW, OnTheWay, Provider};
 pub use canary::{CanaryPlace, CanaryStep, Flight};
 pub use clean_up::{CLEAN_UP_TRIES, Swept};
 pub use error::ChallengeError;

@@ -9,11 +9,15 @@ use jiff::Timestamp;
 use parking_lot::Mutex;
 use tokio::time::Instant;
 
-use super::{ChallengeError, Routes, owner_locks::OwnerLocks};
+use super::{
+    ChallengeError, OnTheWay, Provider, Routes,
+    batch::{Batches, Part},
+    owner_locks::OwnerLocks,
+};
 use crate::{
     dns::{Dns, Location, Pace},
     issuance::Challenge,
-    plugin::{InstanceInfo, ProviderClient, Record as PluginRecord, RecordKind, RecordOutcome},
+    plugin::{CallError, InstanceInfo, ProviderClient, Record as PluginRecord, RecordKind},
     store::{Canary, NewRecord, Record, RecordPhase, Store},
     types::{ChallengeMethod, DnsName, Identifier, InstanceName},
 };
@@ -37,7 +41,7 @@ pub struct Patience {
 
 impl Patience {
     /// For a call that begins now.
-    fn left(self) -> Duration {
+    pub(super) fn left(self) -> Duration {
         self.end
             .saturating_duration_since(Instant::now())
             .min(CALL_TIMEOUT)
@@ -52,7 +56,8 @@ const LONGEST_HINT: Duration = Duration::from_secs(3600);
 #[derive(Debug)]
 pub struct Publisher {
     pub(super) store: Arc<dyn Store>,
-    pub(super) providers: BTreeMap<InstanceName, Arc<dyn ProviderClient>>,
+    pub(super) providers: BTreeMap<InstanceName, Provider>,
+    batches: Arc<Batches>,
     pub(super) owners: Arc<OwnerLocks>,
     pub(super) dns: Dns,
     /// Those that answered that they cannot tell when their servers have a record.
@@ -67,10 +72,11 @@ impl Publisher {
         store: Arc<dyn Store>,
         dns: Dns,
         routes: Routes,
-        providers: BTreeMap<InstanceName, Arc<dyn ProviderClient>>,
+        providers: BTreeMap<InstanceName, Provider>,
         owners: Arc<OwnerLocks>,
     ) -> Self {
         Publisher {
+            batches: Batches::new(store.clone()),
             store,
             providers,
             owners,
@@ -151,9 +157,18 @@ impl Publisher {
     }
 
     pub(super) fn client(&self, instance: &InstanceName) -> Result<&Arc<dyn ProviderClient>, ChallengeError> {
+        Ok(&self.provider(instance)?.client)
+    }
+
+    fn provider(&self, instance: &InstanceName) -> Result<&Provider, ChallengeError> {
         self.providers
             .get(instance)
             .ok_or_else(|| ChallengeError::NoInstance(instance.clone()))
+    }
+
+    /// For somebody who may publish soon: records that are due within the window of their instance go out with his.
+    pub fn on_the_way(&self) -> OnTheWay {
+        OnTheWay::new(&self.batches)
     }
 
     /// What an instance says of itself; known from its first start on.
@@ -171,40 +186,54 @@ impl Publisher {
             })
     }
 
-    /// Hands journalled records to their providers; returns when all accepted.
+    /// Hands journalled records to their providers, in one call with those of other orders where they come together;
+    /// returns when all accepted. `on_the_way` has arrived then.
     ///
     /// # Errors
     /// The first failure; other records may have been published, and the journal knows them all. Nothing was
     /// published after [`ChallengeError::NoRoom`] and [`ChallengeError::Withdrawn`].
-    pub async fn publish(&self, records: &[Record], patience: Patience) -> Result<(), ChallengeError> {
+    pub async fn publish(
+        &self,
+        records: &[Record],
+        patience: Patience,
+        on_the_way: &OnTheWay,
+    ) -> Result<(), ChallengeError> {
         // a standing record that was taken is not written again: a renewal needs no credential then
         let wanted: Vec<&Record> = records
             .iter()
             .filter(|record| record.phase == RecordPhase::Wanted && !record.published)
             .collect();
         let groups = by_instance(&wanted);
-        let ttls = groups.iter().map(|(instance, records)| async move {
-            let info = self.await_turn(instance, records, patience).await?;
-            Ok::<_, ChallengeError>(CHALLENGE_TTL.max(info.min_ttl))
-        });
-        let ttls = try_join_all(ttls).await?;
-        let _owners = self.owners.hold(owners(&wanted)).await;
+        let turns = groups
+            .iter()
+            .map(|(instance, records)| self.await_turn(instance, records, patience));
+        let infos = try_join_all(turns).await?;
+        let held = Arc::new(self.owners.hold(owners(&wanted)).await);
         self.still_wanted(&wanted).await?;
-        let calls = groups
-            .into_iter()
-            .zip(ttls)
-            .map(|((instance, records), ttl)| self.present(instance, records, ttl, patience));
-        // all of them, also after a failure: what was accepted has a handle to keep
-        let mut kept = Vec::new();
-        let mut failure = None;
-        for (handles, error) in join_all(calls).await {
-            kept.extend(handles);
-            failure = failure.or(error);
+        let mut calls = Vec::new();
+        for ((instance, records), info) in groups.into_iter().zip(infos) {
+            let part = Part {
+                records: records.into_iter().cloned().collect(),
+                ttl: CHALLENGE_TTL.max(info.min_ttl),
+                patience,
+                _owners: held.clone(),
+            };
+            let result = self
+                .batches
+                .publish(instance, self.provider(instance)?, &info, part);
+            calls.push((instance, result));
         }
-        if !kept.is_empty() {
-            self.store.records_published(kept).await?;
-        }
-        failure.map_or(Ok(()), Err)
+        on_the_way.arrive();
+        // all of them, also after a failure
+        let ends = calls.into_iter().map(|(instance, result)| async move {
+            // a task that ended without a word was ended
+            let ended = || ChallengeError::Call {
+                instance: instance.clone(),
+                source: CallError::ShutDown,
+            };
+            result.await.unwrap_or_else(|_| Err(ended()))
+        });
+        join_all(ends).await.into_iter().collect()
     }
 
     /// Whether [`Publisher::publish`] would not wait for others.
@@ -270,28 +299,6 @@ impl Publisher {
         Ok(self.store.records_numbered(ids).await?)
     }
 
-    /// What one provider returned for the records that it took, and why it did not take all.
-    async fn present(
-        &self,
-        instance: &InstanceName,
-        records: Vec<&Record>,
-        ttl: u32,
-        patience: Patience,
-    ) -> (Vec<(i64, String)>, Option<ChallengeError>) {
-        let client = match self.client(instance) {
-            Ok(client) => client,
-            Err(error) => return (Vec::new(), Some(error)),
-        };
-        let wire: Vec<PluginRecord> = records.iter().map(|record| to_plugin(record, ttl)).collect();
-        match client.present(&wire, patience.left()).await {
-            Ok(outcomes) => handles(instance, &records, outcomes),
-            Err(source) => {
-                let instance = instance.clone();
-                (Vec::new(), Some(ChallengeError::Call { instance, source }))
-            }
-        }
-    }
-
     /// How long these records may take to spread, as their providers know it; an hour at most.
     pub async fn typical_worst_case(&self, records: &[Record]) -> Duration {
         spread(&self.hints(records).await)
@@ -309,7 +316,7 @@ impl Publisher {
 
     /// Ends every provider process.
     pub async fn shutdown(&self) {
-        join_all(self.providers.values().map(|client| client.shutdown())).await;
+        join_all(self.providers.values().map(|provider| provider.client.shutdown())).await;
     }
 }
 
@@ -423,33 +430,6 @@ fn kind(row: &NewRecord) -> RecordKind {
         _ if row.standing => RecordKind::Persist,
         _ => RecordKind::Account,
     }
-}
-
-/// Handles to keep of what was accepted, also when other records of the call were not.
-fn handles(
-    instance: &InstanceName,
-    records: &[&Record],
-    outcomes: Vec<RecordOutcome>,
-) -> (Vec<(i64, String)>, Option<ChallengeError>) {
-    let mut kept = Vec::new();
-    let mut refused = None;
-    for (record, outcome) in records.iter().zip(outcomes) {
-        match outcome {
-            Ok(done) => {
-                if done.handle != record.handle || record.record.standing {
-                    kept.push((record.id, done.handle));
-                }
-            }
-            Err(failure) => {
-                refused.get_or_insert_with(|| ChallengeError::Record {
-                    instance: instance.clone(),
-                    owner: record.record.owner.clone(),
-                    failure,
-                });
-            }
-        }
-    }
-    (kept, refused)
 }
 
 #[cfg(test)]

@@ -17,12 +17,23 @@ use crate::{
     types::{CertificateName, DnsName, InstanceName},
 };
 
+mod batches;
+
+const WINDOW: Duration = Duration::from_millis(300);
+
 /// A host of DNS whose names hold some values at most.
 #[derive(Debug, Default)]
 struct Host {
     limit: u32,
     spreads_in: Duration,
     refuses: &'static str,
+    /// Records in one call; none when it does not say.
+    most: u32,
+    /// A zone is changed whole or not at all.
+    is_atomic: bool,
+    takes: Duration,
+    /// Values of each call that published.
+    presented: Mutex<Vec<Vec<String>>>,
     calls: Mutex<Vec<(Operation, String, String)>>,
 }
 
@@ -30,6 +41,7 @@ impl ProviderClient for Host {
     fn info(&self, _: Duration) -> BoxFuture<'_, Result<InstanceInfo, CallError>> {
         let info = InstanceInfo {
             max_values_per_name: self.limit,
+            max_batch: self.most,
             propagation_timeout_ms: self.spreads_in.as_millis() as u64,
             ..InstanceInfo::default()
         };
@@ -42,10 +54,15 @@ impl ProviderClient for Host {
         records: &'a [Wire],
         _: Duration,
     ) -> BoxFuture<'a, Result<Vec<RecordOutcome>, CallError>> {
+        if operation == Operation::Present {
+            let values = records.iter().map(|record| record.value.clone());
+            self.presented.lock().push(values.collect());
+        }
+        let spoiled = self.is_atomic && records.iter().any(|record| record.value == self.refuses);
         let outcomes = records.iter().map(|record| {
             let call = (operation, record.value.clone(), record.handle.clone());
             self.calls.lock().push(call);
-            if record.value == self.refuses {
+            if spoiled || record.value == self.refuses {
                 return Err(Failure {
                     class: FailureClass::Transient,
                     code: 0,
@@ -60,7 +77,11 @@ impl ProviderClient for Host {
             })
         });
         let outcomes = outcomes.collect();
-        async move { Ok(outcomes) }.boxed()
+        async move {
+            tokio::time::sleep(self.takes).await;
+            Ok(outcomes)
+        }
+        .boxed()
     }
 
     fn shutdown(&self) -> BoxFuture<'_, ()> {
@@ -81,12 +102,15 @@ impl Bench {
         let directory = tempfile::tempdir().unwrap();
         let store = Arc::new(Sqlite::open(&directory.path().join("state.db")).unwrap());
         let host = Arc::new(host);
-        let client: Arc<dyn ProviderClient> = host.clone();
+        let provider = Provider {
+            client: host.clone(),
+            batch_window: WINDOW,
+        };
         let publisher = Publisher::new(
             store.clone(),
             Dns::new(dns::Options::default()).unwrap(),
             Routes::default(),
-            BTreeMap::from([(instance(), client)]),
+            BTreeMap::from([(instance(), provider)]),
             Arc::default(),
         );
         let both = ["a", "b"].map(|one| (name(one), wanted()));
@@ -115,6 +139,11 @@ impl Bench {
         change.issuance = Some(Some((wanted(), "ca".parse().unwrap(), state)));
         change.plan = Some(values.iter().map(|value| record(value)).collect());
         self.store.apply(change).await.unwrap()
+    }
+
+    /// Somebody who publishes beside nobody.
+    fn alone(&self) -> OnTheWay {
+        self.publisher.on_the_way()
     }
 
     fn values(&self, of: Operation) -> Vec<String> {
@@ -177,7 +206,11 @@ async fn what_was_accepted_beside_a_refused_record_is_removed_by_its_handle() {
     })
     .await;
     let rows = bench.plan("a", &["one", "two", "three"]).await;
-    let error = bench.publisher.publish(&rows, patience(0)).await.unwrap_err();
+    let error = bench
+        .publisher
+        .publish(&rows, patience(0), &bench.alone())
+        .await
+        .unwrap_err();
     assert!(matches!(error, ChallengeError::Record { .. }), "{error}");
     bench.plan("a", &[]).await;
     bench.publisher.clean_up(&instance(), at(2)).await.unwrap();
@@ -206,7 +239,11 @@ async fn a_record_that_was_taken_back_meanwhile_is_not_published() {
     bench.store.adopt(Vec::new(), at(2)).await.unwrap();
     bench.publisher.clean_up(&instance(), at(2)).await.unwrap();
     assert!(bench.store.records(name("a")).await.unwrap().is_empty());
-    let error = bench.publisher.publish(&rows, patience(0)).await.unwrap_err();
+    let error = bench
+        .publisher
+        .publish(&rows, patience(0), &bench.alone())
+        .await
+        .unwrap_err();
     assert!(matches!(error, ChallengeError::Withdrawn { .. }), "{error}");
     assert!(bench.values(Operation::Present).is_empty());
 }
@@ -220,8 +257,16 @@ async fn an_order_waits_for_its_turn_until_its_patience_ends_or_the_other_is_gon
     .await;
     let first = bench.plan("a", &["one"]).await;
     let second = bench.plan("b", &["two"]).await;
-    bench.publisher.publish(&first, patience(0)).await.unwrap();
-    let error = bench.publisher.publish(&second, patience(30)).await.unwrap_err();
+    bench
+        .publisher
+        .publish(&first, patience(0), &bench.alone())
+        .await
+        .unwrap();
+    let error = bench
+        .publisher
+        .publish(&second, patience(30), &bench.alone())
+        .await
+        .unwrap_err();
     assert!(error.is_turn_of_others(), "{error}");
     assert!(error.to_string().contains("those of a come first"), "{error}");
     assert!(!bench.publisher.is_turn_of(&second).await.unwrap());
@@ -229,10 +274,14 @@ async fn an_order_waits_for_its_turn_until_its_patience_ends_or_the_other_is_gon
 
     bench.plan("a", &[]).await;
     let begun = Instant::now();
-    let (published, swept) = tokio::join!(bench.publisher.publish(&second, patience(20_000)), async {
-        tokio::time::sleep(Duration::from_millis(50)).await;
-        bench.publisher.clean_up(&instance(), at(2)).await
-    });
+    let alone = bench.alone();
+    let (published, swept) = tokio::join!(
+        bench.publisher.publish(&second, patience(20_000), &alone),
+        async {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+            bench.publisher.clean_up(&instance(), at(2)).await
+        }
+    );
     published.unwrap();
     assert_eq!(swept.unwrap().removed, 1);
     assert!(
@@ -253,7 +302,7 @@ async fn more_values_than_a_name_holds_are_nobody_elses_turn() {
     let rows = bench.plan("a", &["one", "two"]).await;
     let error = bench
         .publisher
-        .publish(&rows, patience(20_000))
+        .publish(&rows, patience(20_000), &bench.alone())
         .await
         .unwrap_err();
     assert!(
@@ -287,18 +336,26 @@ async fn two_orders_that_meet_at_two_names_do_not_wait_for_each_other() {
         .into_iter()
         .filter(|row| row.phase == RecordPhase::Wanted)
         .collect();
-    bench.publisher.publish(&b, patience(0)).await.unwrap();
+    bench
+        .publisher
+        .publish(&b, patience(0), &bench.alone())
+        .await
+        .unwrap();
     assert!(
         bench
             .publisher
-            .publish(&a, patience(0))
+            .publish(&a, patience(0), &bench.alone())
             .await
             .unwrap_err()
             .is_turn_of_others()
     );
     plan("b", Vec::new()).await.unwrap();
     bench.publisher.clean_up(&instance(), at(2)).await.unwrap();
-    bench.publisher.publish(&a, patience(0)).await.unwrap();
+    bench
+        .publisher
+        .publish(&a, patience(0), &bench.alone())
+        .await
+        .unwrap();
 }
 
 #[tokio::test]

@@ -109,6 +109,8 @@ impl Default for Plugins {
 pub struct ProviderConfig {
     /// How to run it.
     pub options: plugin::Options,
+    /// How long its records wait at most for those of other orders.
+    pub batch_window: Duration,
     /// Its own options, read at each start.
     pub source: Arc<dyn plugin::OptionSource>,
 }

@@ -141,6 +141,7 @@ pub(super) async fn run(
             engine,
             certificate: name,
         },
+        on_the_way: world.publisher.on_the_way(),
     };
     let mut with = With::default();
     let mut blame = None;

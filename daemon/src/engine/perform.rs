@@ -12,7 +12,7 @@ use super::{
 };
 use crate::{
     acme::{self, Account, AuthorizationStatus, OrderStatus},
-    challenge::{Deadline, Patience, ROOM_PATIENCE},
+    challenge::{Deadline, OnTheWay, Patience, ROOM_PATIENCE},
     clock::Clock,
     dns,
     issuance::{Action, Challenge, Event, Failure, Order, Origin, Scope, State},
@@ -37,6 +37,8 @@ pub(super) struct Performer<'a> {
     /// Until when the certificate in use is valid.
     pub(super) live_until: Option<Timestamp>,
     pub(super) say: &'a Say<'a>,
+    /// Until its first records are published.
+    pub(super) on_the_way: OnTheWay,
 }
 
 /// An event, and what has to be stored with the state that it leads to.
@@ -179,7 +181,12 @@ impl Performer<'_> {
             room: now + room.min(ROOM_PATIENCE).min(left),
             end: now + left,
         };
-        match self.world.publisher.publish(records, patience).await {
+        match self
+            .world
+            .publisher
+            .publish(records, patience, &self.on_the_way)
+            .await
+        {
             Ok(()) => {}
             Err(error) if error.is_turn_of_others() => return Ok(Event::NoRoom(error.fault()).into()),
             Err(error) => {

@@ -262,7 +262,10 @@ impl Watch<'_> {
         };
         let end = tokio::time::Instant::now() + CALL;
         let patience = Patience { room: end, end };
-        self.world.publisher.publish(&[record], patience).await
+        let publisher = &self.world.publisher;
+        publisher
+            .publish(&[record], patience, &publisher.on_the_way())
+            .await
     }
 }
 

@@ -246,7 +246,7 @@ async fn a_refused_validation_backs_off_and_leaves_no_record() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn many_certificates_share_one_account_and_one_plugin_process() {
+async fn many_certificates_share_one_account_one_plugin_process_and_its_calls() {
     let mut stage = Stage::new().await;
     stage.setup.certificates = (0..12)
         .map(|n| {
@@ -266,6 +266,11 @@ async fn many_certificates_share_one_account_and_one_plugin_process() {
     let starts = daemon.program.log().matches("plugin process started").count();
     assert!(starts <= 1, "{starts} plugin processes");
     stage.until_clean().await;
+    let updates = stage.dns.updates();
+    let adds = |change: &Change| matches!(change, Change::Add { .. });
+    let calls = updates.iter().filter(|update| update.changes.iter().any(adds));
+    let calls = calls.count();
+    assert!(calls <= 6, "{calls} updates that add");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -9,7 +9,7 @@ use std::{
 
 use dns01d::{
     acme,
-    challenge::{OwnerLocks, Publisher, Route, Routes},
+    challenge::{DEFAULT_BATCH_WINDOW, OwnerLocks, Provider, Publisher, Route, Routes},
     dns::{self, Dns},
     engine::{
         Authority, AuthorityOptions, Certificate, DEFAULT_CHALLENGES, DEFAULT_CONCURRENCY, Engine, KeySource,
@@ -252,11 +252,15 @@ impl Stage {
             instance: instance.clone(),
         };
         let dns = Dns::over(Arc::new(NameServer(self.dns.clone())), dns).unwrap();
+        let provider = Provider {
+            client: host,
+            batch_window: DEFAULT_BATCH_WINDOW,
+        };
         let publisher = Publisher::new(
             store.clone(),
             dns.clone(),
             Routes::new(vec![route]),
-            BTreeMap::from([(instance, host)]),
+            BTreeMap::from([(instance, provider)]),
             Arc::new(OwnerLocks::default()),
         );
         let authority = |peer: &Peer| {

@@ -1,4 +1,4 @@
-use std::{path::PathBuf, sync::Arc};
+use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use dns01_plugin_wire::{Description, ProviderDescription};
 
@@ -6,6 +6,7 @@ use super::{
     Builder, Entries, digest::digest, environment::Environment, paths::PathProblem, system::Plugins,
 };
 use crate::{
+    challenge::DEFAULT_BATCH_WINDOW,
     config::{
         ProviderConfig,
         findings::Location,
@@ -23,6 +24,8 @@ use problem::ProviderProblem;
 
 /// Go's runtime does not start in less.
 const MIN_MEMORY: u64 = 16 << 20;
+/// A person may wait for one of the orders.
+const MAX_BATCH_WINDOW: Duration = Duration::from_secs(60);
 
 /// The providers.
 #[derive(Default)]
@@ -105,6 +108,13 @@ impl Builder<'_> {
                 }
             },
         };
+        let batch_window = raw
+            .batch_window
+            .map_or(DEFAULT_BATCH_WINDOW, |raw::Duration(time)| time);
+        if batch_window > MAX_BATCH_WINDOW {
+            self.findings
+                .value(&location.key("batch-window"), &ProviderProblem::BatchWindow);
+        }
         let Environment { plain, secret } = self.environment(&location.key("environment"), raw.environment);
         let instance: Option<InstanceName> = match name.parse() {
             Ok(name) => Some(name),
@@ -125,7 +135,7 @@ impl Builder<'_> {
                 .map_or(plugin::DEFAULT_CALL_TIMEOUT, |raw::Duration(time)| time),
             call_interval: raw
                 .call_interval
-                .map_or(std::time::Duration::ZERO, |raw::Duration(time)| time),
+                .map_or(Duration::ZERO, |raw::Duration(time)| time),
             concurrent_calls,
             allow_exec: raw.allow_exec.is_some_and(|Flag(allowed)| allowed),
             rotates: raw.rotates.is_some_and(|Flag(rotates)| rotates),
@@ -144,6 +154,7 @@ impl Builder<'_> {
         };
         Some(ProviderConfig {
             options,
+            batch_window,
             source: Arc::new(source),
         })
     }

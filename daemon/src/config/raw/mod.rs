@@ -277,13 +277,14 @@ pub(super) struct Provider {
     pub call_timeout: Option<Duration>,
     pub call_interval: Option<Duration>,
     pub concurrent_calls: Option<u64>,
+    pub batch_window: Option<Duration>,
     pub allow_exec: Option<Flag>,
     pub rotates: Option<Flag>,
 }
 
 impl Provider {
     /// Keys whose values are no secrets.
-    pub const PLAIN: [&str; 10] = [
+    pub const PLAIN: [&str; 11] = [
         "library",
         "provider",
         "zones",
@@ -292,6 +293,7 @@ impl Provider {
         "call-timeout",
         "call-interval",
         "concurrent-calls",
+        "batch-window",
         "allow-exec",
         "rotates",
     ];

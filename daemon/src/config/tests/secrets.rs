@@ -202,7 +202,7 @@ fn a_variable_takes_a_secret_from_its_source_and_never_in_clear_unasked() {
             "AWS_REGION: eu-west-1, AWS_SECRET_ACCESS_KEY: { file: HERE/key }",
         ))
         .unwrap_or_else(|faults| panic!("{faults}"));
-    let ProviderConfig { options, source } = &config.providers[0];
+    let ProviderConfig { options, source, .. } = &config.providers[0];
     assert_eq!(options.environment.keys().collect::<Vec<_>>(), ["AWS_REGION"]);
     let read = source.environment().expect("a variable");
     let [(name, value)] = read.as_slice() else {

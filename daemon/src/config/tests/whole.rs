@@ -2,6 +2,7 @@ use std::{collections::BTreeMap, time::Duration};
 
 use super::*;
 use crate::{
+    challenge,
     deployment::HookOptions,
     dns::{Authority, ZoneOptions},
     engine::{Certificate, KeySource},
@@ -37,6 +38,7 @@ providers:
     allow-exec: true
     call-interval: 250ms
     concurrent-calls: 2
+    batch-window: 2s
     rotates: true
   rest: { library: /opt/rest.so }
 defaults: { key: rsa-2048, output: { group: ssl-cert, key-mode: "0640" }, hook: { command: [/bin/true] } }
@@ -97,6 +99,8 @@ fn everything_that_is_written_reaches_its_part() {
         (first.call_interval, first.concurrent_calls),
         (Duration::from_millis(250), 2)
     );
+    assert_eq!(config.providers[0].batch_window, Duration::from_secs(2));
+    assert_eq!(config.providers[1].batch_window, challenge::DEFAULT_BATCH_WINDOW);
     assert_eq!(config.providers[1].options.library, PathBuf::from("/opt/rest.so"));
     assert_eq!(config.routes.len(), 2);
     assert!(

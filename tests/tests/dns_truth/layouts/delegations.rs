@@ -158,7 +158,8 @@ async fn a_chain_of_aliases_over_three_servers_ends_where_the_record_goes() {
 
 #[tokio::test]
 async fn under_a_dname_the_record_goes_where_the_whole_tree_went() {
-    let (world, [_parent, partner]) = beside("moved DNAME acme.partner.test.", &[(PARTNER, OF_PARTNER)]).await;
+    let (world, [_parent, partner]) =
+        beside("moved DNAME acme.partner.test.", &[(PARTNER, OF_PARTNER)]).await;
     world
         .proves(
             "_acme-challenge.www.moved.example.test",
@@ -171,7 +172,8 @@ async fn under_a_dname_the_record_goes_where_the_whole_tree_went() {
 
 #[tokio::test]
 async fn a_wildcard_alias_is_not_followed_and_makes_way_for_the_record() {
-    let (world, [server, _partner]) = beside("*.wild CNAME www.partner.test.", &[(PARTNER, OF_PARTNER)]).await;
+    let (world, [server, _partner]) =
+        beside("*.wild CNAME www.partner.test.", &[(PARTNER, OF_PARTNER)]).await;
     let owner = "_acme-challenge.www.wild.example.test";
     world
         .proves(owner, (owner, ZONE), server.addr(), &[world.site.at(1)])

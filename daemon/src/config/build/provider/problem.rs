@@ -1,6 +1,6 @@
 use std::path::PathBuf;
 
-use super::MIN_MEMORY;
+use super::{MAX_BATCH_WINDOW, MIN_MEMORY};
 use crate::{
     config::{Undescribed, fault::Problem},
     plugin,
@@ -42,6 +42,8 @@ pub(super) enum ProviderProblem {
     Memory(u64),
     #[error("{0} is no number of calls that a plugin works at once")]
     ConcurrentCalls(u64),
+    #[error("records would wait for others for longer than {} s", MAX_BATCH_WINDOW.as_secs())]
+    BatchWindow,
 }
 
 impl Problem for ProviderProblem {
@@ -54,6 +56,9 @@ impl Problem for ProviderProblem {
                 "write a number from 1 to {}",
                 plugin::MAX_CONCURRENT_CALLS
             )),
+            ProviderProblem::BatchWindow => {
+                Some("write how far orders of the same time may be apart, such as `500ms`".into())
+            }
             ProviderProblem::LibraryName(_) => {
                 Some("write a name such as `rfc2136`, or the path from the root on".into())
             }
