@@ -4,6 +4,7 @@ mod batch;
 mod canary;
 mod clean_up;
 mod error;
+mod learned;
 mod options;
 mod owner_locks;
 mod preparation;

@@ -12,6 +12,7 @@ use tokio::time::Instant;
 use super::{
     ChallengeError, OnTheWay, Provider, Routes,
     batch::{Batches, Part},
+    learned::Learned,
     owner_locks::OwnerLocks,
 };
 use crate::{
@@ -58,6 +59,7 @@ pub struct Publisher {
     pub(super) store: Arc<dyn Store>,
     pub(super) providers: BTreeMap<InstanceName, Provider>,
     batches: Arc<Batches>,
+    pub(super) learned: Learned,
     pub(super) owners: Arc<OwnerLocks>,
     pub(super) dns: Dns,
     /// Those that answered that they cannot tell when their servers have a record.
@@ -77,6 +79,7 @@ impl Publisher {
     ) -> Self {
         Publisher {
             batches: Batches::new(store.clone()),
+            learned: Learned::new(store.clone()),
             store,
             providers,
             owners,
@@ -301,16 +304,17 @@ impl Publisher {
 
     /// How long these records may take to spread, as their providers know it; an hour at most.
     pub async fn typical_worst_case(&self, records: &[Record]) -> Duration {
-        spread(&self.hints(records).await)
+        spread(self.hints(records).await.values())
     }
 
     /// Of the instances that published; a hint that cannot be had is none.
-    pub(super) async fn hints(&self, records: &[Record]) -> Vec<InstanceInfo> {
+    pub(super) async fn hints(&self, records: &[Record]) -> BTreeMap<InstanceName, InstanceInfo> {
         let instances: BTreeSet<&InstanceName> =
             records.iter().map(|record| &record.record.instance).collect();
-        let infos = instances
-            .into_iter()
-            .map(|instance| self.info(instance, CALL_TIMEOUT));
+        let infos = instances.into_iter().map(|instance| async move {
+            let info = self.info(instance, CALL_TIMEOUT).await.ok()?;
+            Some((instance.clone(), info))
+        });
         join_all(infos).await.into_iter().flatten().collect()
     }
 
@@ -320,24 +324,30 @@ impl Publisher {
     }
 }
 
-/// The most eager of the hints: one wait watches the records of all instances.
-pub(super) fn pace(hints: &[InstanceInfo]) -> Pace {
-    let least = |hint: fn(&InstanceInfo) -> u64| {
-        let least = hints.iter().map(hint).min().unwrap_or_default();
-        Duration::from_millis(least).min(LONGEST_HINT)
-    };
+/// How a wait looks from `first_look` on: as often as the most eager of the hints, because one wait watches the records
+/// of all instances.
+pub(super) fn pace<'a>(hints: impl Iterator<Item = &'a InstanceInfo>, first_look: Duration) -> Pace {
+    let least = hints.map(|info| info.propagation_interval_ms).min();
     let default = Pace::default();
     Pace {
-        first_look: least(|info| info.propagation_initial_ms),
-        floor: least(|info| info.propagation_interval_ms).clamp(default.floor, default.cap),
+        first_look,
+        floor: believed(least).clamp(default.floor, default.cap),
         ..default
     }
 }
 
+/// What an instance says of its first look.
+pub(super) fn earliest(hint: Option<&InstanceInfo>) -> Duration {
+    believed(hint.map(|info| info.propagation_initial_ms))
+}
+
+fn believed(milliseconds: Option<u64>) -> Duration {
+    Duration::from_millis(milliseconds.unwrap_or_default()).min(LONGEST_HINT)
+}
+
 /// The most patient of the hints.
-pub(super) fn spread(hints: &[InstanceInfo]) -> Duration {
-    let longest = hints.iter().map(|info| info.propagation_timeout_ms).max();
-    Duration::from_millis(longest.unwrap_or_default()).min(LONGEST_HINT)
+pub(super) fn spread<'a>(hints: impl Iterator<Item = &'a InstanceInfo>) -> Duration {
+    believed(hints.map(|info| info.propagation_timeout_ms).max())
 }
 
 /// The name that the CA looks up: `prefix` before the identifier.
@@ -444,11 +454,12 @@ mod tests {
             ..InstanceInfo::default()
         };
         let hour = Duration::from_secs(3600);
-        assert_eq!(spread(&[]), Duration::ZERO);
-        assert_eq!(spread(&[hint(2000), hint(1000)]), Duration::from_secs(2));
-        assert_eq!(spread(&[hint(3_600_000)]), hour);
-        assert_eq!(spread(&[hint(1), hint(u64::MAX)]), hour);
-        assert_eq!(pace(&[hint(2000)]).first_look, Duration::from_secs(2));
-        assert_eq!(pace(&[hint(u64::MAX)]).first_look, hour);
+        assert_eq!(spread([].iter()), Duration::ZERO);
+        assert_eq!(spread([hint(2000), hint(1000)].iter()), Duration::from_secs(2));
+        assert_eq!(spread([hint(3_600_000)].iter()), hour);
+        assert_eq!(spread([hint(1), hint(u64::MAX)].iter()), hour);
+        assert_eq!(earliest(None), Duration::ZERO);
+        assert_eq!(earliest(Some(&hint(2000))), Duration::from_secs(2));
+        assert_eq!(earliest(Some(&hint(u64::MAX))), hour);
     }
 }

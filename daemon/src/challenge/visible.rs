@@ -14,7 +14,7 @@ use tracing::info;
 
 use super::{
     ChallengeError, Publisher,
-    publisher::{CALL_TIMEOUT, CHALLENGE_TTL, empty_record, pace, spread, unpublished},
+    publisher::{CALL_TIMEOUT, CHALLENGE_TTL, earliest, empty_record, pace, spread, unpublished},
 };
 use crate::{
     dns::{self, Location, Visibility, Wanted},
@@ -107,10 +107,13 @@ impl Publisher {
             }
         }
         let hints = self.hints(records).await;
+        let hint = |instance: &InstanceName| earliest(hints.get(instance));
+        let first_look = self.first_look(&wanted, &writers, hint, deadline.by).await;
+        let pace = pace(hints.values(), first_look);
         let authorities = async {
             let seen = self
                 .dns
-                .wait_visible(&wanted, pace(&hints), deadline.by, &mut on_progress);
+                .wait_visible(&wanted, pace, deadline.by, &mut on_progress);
             seen.await.map_err(ChallengeError::from)
         };
         let passed = async {
@@ -119,6 +122,10 @@ impl Publisher {
         };
         let (mut report, confirmed, ()) =
             try_join3(authorities, self.await_sync(records, deadline.by), passed).await?;
+        // of an earlier run nobody knows since when they stand
+        if records.iter().all(|record| !record.published) {
+            self.learned.learn(&wanted, &writers, &report, first_look).await;
+        }
         self.confirmed(&wanted, &writers, &confirmed)?;
         let settled = started + settle(&wanted, &writers, &confirmed, &hints);
         sleep_until(settled.min(deadline.by)).await;
@@ -205,14 +212,14 @@ fn settle(
     wanted: &[Wanted],
     writers: &BTreeMap<DnsName, InstanceName>,
     confirmed: &BTreeSet<InstanceName>,
-    hints: &[InstanceInfo],
+    hints: &BTreeMap<InstanceName, InstanceInfo>,
 ) -> Duration {
     let unconfirmed = wanted.iter().map(|wanted| &wanted.location).any(|location| {
         let writer = writers.get(&location.owner);
         location.visibility == Visibility::Doh && !writer.is_some_and(|writer| confirmed.contains(writer))
     });
     if unconfirmed {
-        spread(hints).max(SETTLE)
+        spread(hints.values()).max(SETTLE)
     } else {
         Duration::ZERO
     }

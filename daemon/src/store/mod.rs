@@ -9,6 +9,8 @@ mod rows;
 mod sqlite;
 mod wanted;
 
+use std::time::Duration;
+
 use futures_util::future::BoxFuture;
 use jiff::Timestamp;
 
@@ -105,6 +107,13 @@ pub trait Store: std::fmt::Debug + Send + Sync {
         canary: Canary,
         now: Timestamp,
     ) -> Answer<'_, Record>;
+
+    /// How long servers took to show what an instance wrote in a zone, the latest first.
+    fn spreads(&self, instance: InstanceName, zone: DnsName) -> Answer<'_, Vec<Duration>>;
+
+    /// Remembers one more such time, to the millisecond, and of those before only as many as make `keep` with it.
+    fn spread_seen(&self, instance: InstanceName, zone: DnsName, took: Duration, keep: u32)
+    -> Answer<'_, ()>;
 
     /// The canary with this number begins removal; without a number, every one.
     fn end_canaries(&self, id: Option<i64>, now: Timestamp) -> Answer<'_, ()>;

@@ -122,6 +122,43 @@ async fn the_ca_is_told_to_look_only_after_the_lagging_server_shows_the_record()
     );
 }
 
+/// Also by a daemon that was started since.
+#[tokio::test(flavor = "multi_thread")]
+async fn where_records_took_long_before_the_first_look_comes_later() {
+    let mut stage = Stage::new().await;
+    let lag = Duration::from_secs(2);
+    let second = stage.dns.secondary().await.unwrap();
+    second.knobs().update(|knobs| knobs.lag = lag);
+    stage.setup.authorities.push(second.addr());
+    let home = stage.home();
+    let mut daemon = home.start().await.unwrap();
+    daemon.until_deployed("internal").await;
+    let mut looks = Vec::new();
+    for round in 0..4 {
+        if round > 0 {
+            stage.ca.expire_authorizations();
+            let output = home.command(&["renew", "internal", "--wait"]);
+            assert!(output.status.success(), "{output:?}");
+        }
+        if round == 2 {
+            drop(daemon);
+            daemon = home.start().await.unwrap();
+        }
+        stage.until_clean().await;
+        let published = stage.dns.updates()[round * 2].at;
+        let asked = second.queries().into_iter();
+        let asked = asked.filter(|query| query.record_type == "TXT" && query.at > published);
+        looks.push(
+            asked
+                .map(|query| query.at.duration_since(published).unsigned_abs())
+                .collect::<Vec<_>>(),
+        );
+    }
+    assert!(looks[0][0] < lag / 2, "{looks:?}");
+    assert!(looks[3][0] > lag / 2, "{looks:?}");
+    assert!(looks[3].len() < looks[0].len(), "{looks:?}");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_wait_shows_which_server_lags_to_whoever_looks_on() {
     let mut stage = Stage::new().await;

@@ -5,6 +5,7 @@ use std::{
     sync::Arc,
     task::{Context, Poll, Wake, Waker},
     thread::{self, Thread},
+    time::Duration,
 };
 
 use dns01d::{
@@ -92,6 +93,7 @@ impl Store for StillStore {
         forget_deleted() -> bool;
         places() -> Vec<PlaceRow>;
         canaries() -> Vec<CanaryRow>;
+        spreads(instance: InstanceName, zone: DnsName) -> Vec<Duration>;
     }
 
     each! { write:
@@ -105,6 +107,7 @@ impl Store for StillStore {
         retire_standing(ids: Vec<i64>, now: Timestamp) -> ();
         end_canaries(id: Option<i64>, now: Timestamp) -> ();
         keep_canaries(canaries: Vec<CanaryRow>, places: Vec<PlaceRow>) -> ();
+        spread_seen(instance: InstanceName, zone: DnsName, took: Duration, keep: u32) -> ();
         forget_canaries(canaries: Vec<(InstanceName, DnsName)>, places: Vec<DnsName>) -> ();
         schedule(job: Job) -> ();
         unschedule(kind: JobKind, subject: String) -> ();

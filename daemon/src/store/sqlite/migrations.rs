@@ -7,12 +7,13 @@ use rusqlite::Connection;
 use crate::store::StoreError;
 
 /// One script per version; a script that shipped never changes.
-const SCRIPTS: [&str; 5] = [
+const SCRIPTS: [&str; 6] = [
     include_str!("0001.sql"),
     include_str!("0002.sql"),
     include_str!("0003.sql"),
     include_str!("0004.sql"),
     include_str!("0005.sql"),
+    include_str!("0006.sql"),
 ];
 
 /// Brings the schema up to date, each version in a transaction of its own.

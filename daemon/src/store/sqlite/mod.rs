@@ -14,10 +14,11 @@ mod migrations;
 mod records;
 mod renewal_infos;
 mod revocations;
+mod spreads;
 #[cfg(test)]
 mod tests;
 
-use std::{os::unix::fs::OpenOptionsExt as _, path::Path, sync::Arc};
+use std::{os::unix::fs::OpenOptionsExt as _, path::Path, sync::Arc, time::Duration};
 
 use futures_util::FutureExt as _;
 use jiff::Timestamp;
@@ -270,6 +271,24 @@ impl Store for Sqlite {
     ) -> Answer<'_, ()> {
         self.writer
             .run(move |tx| canaries::forget(tx, &canaries, &places))
+            .boxed()
+    }
+
+    fn spreads(&self, instance: InstanceName, zone: DnsName) -> Answer<'_, Vec<Duration>> {
+        self.reader
+            .run(move |tx| spreads::of(tx, &instance, &zone))
+            .boxed()
+    }
+
+    fn spread_seen(
+        &self,
+        instance: InstanceName,
+        zone: DnsName,
+        took: Duration,
+        keep: u32,
+    ) -> Answer<'_, ()> {
+        self.writer
+            .run(move |tx| spreads::add(tx, &instance, &zone, took, keep))
             .boxed()
     }
 
