@@ -17,6 +17,8 @@ pub(crate) struct FakeNet {
     servers: Mutex<HashMap<SocketAddr, Server>>,
     /// Every question, in order.
     pub(crate) asked: Mutex<Vec<(SocketAddr, Question)>>,
+    /// On their way, and the most that ever were at once.
+    pub(crate) under_way: Mutex<(usize, usize)>,
 }
 
 #[derive(Debug, Clone, Default)]
@@ -35,6 +37,8 @@ pub(crate) enum Mood {
     Well,
     /// Nothing comes back.
     Silent,
+    /// Nothing comes back of questions about this name.
+    SilentAbout(&'static str),
     /// The question cannot even be asked.
     Fails(Failure),
     /// Every answer says this.
@@ -141,7 +145,7 @@ impl FakeNet {
             answer(&here.zones, question.name.as_str(), question.kind)
         };
         match &here.mood {
-            Mood::Well | Mood::Silent => {}
+            Mood::Well | Mood::Silent | Mood::SilentAbout(_) => {}
             Mood::Fails(failure) => return Err(failure.clone()),
             Mood::Says(rcode) => {
                 answer = Answer {
@@ -174,14 +178,13 @@ impl Transport for FakeNet {
         Box::pin(async move {
             let server = endpoint.address;
             self.asked.lock().push((server, question.clone()));
+            let _under_way = UnderWay::begin(&self.under_way);
             tokio::time::sleep(Duration::from_millis(1)).await;
-            let silent = matches!(
-                self.servers.lock().get(&server),
-                Some(Server {
-                    mood: Mood::Silent,
-                    ..
-                })
-            );
+            let silent = match self.servers.lock().get(&server).map(|server| &server.mood) {
+                Some(Mood::Silent) => true,
+                Some(Mood::SilentAbout(name)) => question.name.as_str() == *name,
+                _ => false,
+            };
             let result = if silent {
                 tokio::time::sleep(timeout).await;
                 Err(Failure::Silent { waited: timeout })
@@ -194,6 +197,23 @@ impl Transport for FakeNet {
                 failure,
             })
         })
+    }
+}
+
+struct UnderWay<'a>(&'a Mutex<(usize, usize)>);
+
+impl<'a> UnderWay<'a> {
+    fn begin(counts: &'a Mutex<(usize, usize)>) -> Self {
+        let mut locked = counts.lock();
+        locked.0 += 1;
+        locked.1 = locked.1.max(locked.0);
+        UnderWay(counts)
+    }
+}
+
+impl Drop for UnderWay<'_> {
+    fn drop(&mut self) {
+        self.0.lock().0 -= 1;
     }
 }
 

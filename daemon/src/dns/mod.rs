@@ -62,7 +62,7 @@ pub use volume::Volume;
 use crate::types::DnsName;
 use caa::Policies;
 use locate::Locator;
-use propagation::Echo;
+use propagation::{Echo, Gate};
 use resolver::{Found, Resolvers};
 
 /// Query timeouts that one look may take in all: a walk up the tree,
@@ -73,6 +73,7 @@ const LOCATE_TIMEOUTS: u32 = 8;
 #[derive(Clone, Debug)]
 pub struct Dns {
     locator: Arc<Locator>,
+    gate: Arc<Gate>,
 }
 
 /// Why the options cannot work.
@@ -137,6 +138,7 @@ impl Dns {
         let resolvers = Resolvers::new(Arc::clone(&transport), options.resolvers, own, timeout);
         let zones = zone::Zones::new(resolvers, options.zones, options.name_server_port);
         Ok(Dns {
+            gate: Arc::new(Gate::new(Arc::clone(&transport))),
             locator: Arc::new(Locator {
                 transport,
                 zones,
@@ -182,10 +184,8 @@ impl Dns {
         deadline: Instant,
         on_progress: impl FnMut(Progress) + Send,
     ) -> Result<Report, NotVisible> {
-        let Locator {
-            transport, timeout, ..
-        } = &*self.locator;
-        propagation::wait_visible(&**transport, *timeout, wanted, pace, deadline, on_progress).await
+        let timeout = self.locator.timeout;
+        propagation::wait_visible(&self.gate, timeout, wanted, pace, deadline, on_progress).await
     }
 
     /// The CAA policies of names, for one attempt.

@@ -7,41 +7,32 @@
 mod agreement;
 mod board;
 mod echo;
+mod gate;
 mod pace;
 mod sighting;
 
 use std::{net::SocketAddr, time::Duration};
 
-use futures_util::{
-    StreamExt,
-    stream::{self, FuturesUnordered},
-};
+use futures_util::{StreamExt, future::join_all, stream::FuturesUnordered};
 use tokio::time::Instant;
 
 use board::Board;
 pub use board::Wanted;
 pub use echo::Patience;
 pub(super) use echo::{Echo, wait_echoed};
+pub(super) use gate::Gate;
 pub use pace::{DEFAULT_CAP, DEFAULT_FLOOR, Pace};
 pub(super) use sighting::printable;
 pub use sighting::{Indirect, NotVisible, Progress, Report, SHOWN, Sighting, Standing, Witness};
 
-use super::{
-    answer::Answer,
-    failure::QueryError,
-    question::{Kind, Question},
-    transport::Transport,
-};
+use super::{answer::Answer, failure::QueryError};
 use crate::types::DnsName;
-
-/// Questions to one server on their way at once.
-const PER_SERVER: usize = 32;
 
 /// What one server said in one round.
 type Round = (SocketAddr, Vec<(DnsName, Result<Answer, QueryError>)>);
 
 pub(super) async fn wait_visible(
-    transport: &dyn Transport,
+    gate: &Gate,
     timeout: Duration,
     wanted: &[Wanted],
     pace: Pace,
@@ -53,7 +44,7 @@ pub(super) async fn wait_visible(
     let look = |board: &Board, address| {
         board
             .next_round(address)
-            .map(|(due, owners)| ask_when_due(transport, timeout, address, due, owners))
+            .map(|(due, owners)| ask_when_due(gate, timeout, address, due, owners))
     };
     rounds.extend(
         board
@@ -107,7 +98,7 @@ pub(super) async fn wait_visible(
 
 /// Asks one server about several names when they are due.
 async fn ask_when_due(
-    transport: &dyn Transport,
+    gate: &Gate,
     timeout: Duration,
     address: SocketAddr,
     due: Instant,
@@ -115,15 +106,10 @@ async fn ask_when_due(
 ) -> Round {
     tokio::time::sleep_until(due).await;
     let questions = owners.into_iter().map(|owner| async move {
-        let question = Question::authoritative(owner, Kind::Txt);
-        let result = transport.ask(&address.into(), &question, timeout).await;
-        (question.name, result)
+        let result = gate.ask(address, &owner, timeout).await;
+        (owner, result)
     });
-    let answers = stream::iter(questions)
-        .buffer_unordered(PER_SERVER)
-        .collect()
-        .await;
-    (address, answers)
+    (address, join_all(questions).await)
 }
 
 #[cfg(test)]
