@@ -16,6 +16,7 @@ use super::{
     nonce::{Nonce, NoncePool},
     options::NEW_NONCE_RATE,
     pace::Typical,
+    renewal_info::Silence,
     transport::{Exchange, Reply, Transport},
 };
 use crate::clock::Clock;
@@ -45,6 +46,7 @@ struct Shared {
     limiter: Limiter,
     new_nonce_limiter: Limiter,
     gate: Gate,
+    silence: Silence,
     validation: Typical,
     issuance: Typical,
     requests: AtomicU64,
@@ -94,6 +96,7 @@ impl Client {
             limiter: Limiter::new(options.request_rate),
             new_nonce_limiter: Limiter::new(options.request_rate.min(NEW_NONCE_RATE)),
             gate: Gate::default(),
+            silence: Silence::default(),
             options,
             clock,
             transport,
@@ -332,6 +335,10 @@ impl Client {
 
     pub(super) fn clock(&self) -> &dyn Clock {
         &*self.0.clock
+    }
+
+    pub(super) fn silence(&self) -> &Silence {
+        &self.0.silence
     }
 
     pub(super) fn validation_time(&self) -> &Typical {

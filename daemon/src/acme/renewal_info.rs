@@ -1,7 +1,9 @@
 use std::time::Duration;
 
 use jiff::Timestamp;
+use parking_lot::Mutex;
 use serde::Deserialize;
+use tokio::time::Instant;
 
 use super::{Client, Error, Fault, Operation, client::decode, directory::lenient, printable::web_page};
 use crate::pki::CertId;
@@ -42,12 +44,56 @@ impl RenewalInfoObject {
     }
 }
 
+/// Questions in a row without an answer, after which the CA is held to be silent.
+const UNANSWERED: u32 = 4;
+/// Then it is left alone for so long.
+const LEFT_ALONE: Duration = Duration::from_secs(60);
+
+/// Whether a CA answers such questions. Many certificates are asked about, and those of a CA that is silent must not
+/// keep others waiting for one time-out each.
+#[derive(Debug, Default)]
+pub(super) struct Silence(Mutex<Option<Unanswered>>);
+
+#[derive(Debug)]
+struct Unanswered {
+    in_a_row: u32,
+    last: Instant,
+    fault: Fault,
+}
+
+impl Silence {
+    /// How the last question ended, while the CA is left alone.
+    fn verdict(&self) -> Option<Fault> {
+        let unanswered = self.0.lock();
+        let unanswered = unanswered.as_ref()?;
+        let is_silent = unanswered.in_a_row >= UNANSWERED && unanswered.last.elapsed() < LEFT_ALONE;
+        is_silent.then(|| unanswered.fault.clone())
+    }
+
+    fn learn(&self, outcome: Result<(), &Fault>) {
+        let mut unanswered = self.0.lock();
+        match outcome {
+            Err(fault @ (Fault::Timeout(_) | Fault::Network(_))) => {
+                *unanswered = Some(Unanswered {
+                    in_a_row: unanswered
+                        .as_ref()
+                        .map_or(1, |before| before.in_a_row.saturating_add(1)),
+                    last: Instant::now(),
+                    fault: fault.clone(),
+                });
+            }
+            _ => *unanswered = None,
+        }
+    }
+}
+
 impl Client {
     /// Asks when a certificate should be renewed (RFC 9773 4.1): a plain GET, without an account.
     ///
     /// # Errors
     /// [`Fault::NotOffered`]; [`Fault::Window`] for a window that ends before it begins, which
-    /// counts as no answer (4.2); the CA's refusal.
+    /// counts as no answer (4.2); the CA's refusal. Of a CA that left several such questions without an answer, that of
+    /// the last one, at once and for a minute.
     pub async fn renewal_info(&self, certificate: &CertId) -> Result<RenewalInfo, Error> {
         let directory = self.directory().await?;
         let base = self.offered(
@@ -57,7 +103,13 @@ impl Client {
         )?;
         // RFC 9773 4.1: the address, "a forward slash", the identifier; some addresses end with one
         let url = format!("{}/{certificate}", base.trim_end_matches('/'));
-        let reply = self.get(Operation::RenewalInfo, &url).await?;
+        if let Some(fault) = self.silence().verdict() {
+            return Err(Error::new(Operation::RenewalInfo, &url, fault));
+        }
+        let reply = self.get(Operation::RenewalInfo, &url).await;
+        self.silence()
+            .learn(reply.as_ref().map(drop).map_err(|error| &error.fault));
+        let reply = reply?;
         let object: RenewalInfoObject = decode(Operation::RenewalInfo, &url, &reply)?;
         let is_window = object.is_window();
         let RenewalInfoObject {
@@ -225,5 +277,29 @@ mod tests {
         let ca = StubCa::start(|_| Answer::new(502, "<html>")).await;
         let error = ca.client().renewal_info(&certificate()).await.expect_err("down");
         assert_eq!(error.retry(), Retry::Backoff);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_silent_ca_is_left_alone_for_a_minute_and_then_asked_again() {
+        let silence = Silence::default();
+        let timeout = Fault::Timeout(Duration::from_secs(30));
+        for _ in 1..UNANSWERED {
+            silence.learn(Err(&timeout));
+            assert!(silence.verdict().is_none());
+        }
+        silence.learn(Err(&timeout));
+        assert!(matches!(silence.verdict(), Some(Fault::Timeout(_))));
+        tokio::time::advance(LEFT_ALONE).await;
+        assert!(silence.verdict().is_none());
+        // the next one in vain is enough now
+        silence.learn(Err(&timeout));
+        assert!(silence.verdict().is_some());
+        silence.learn(Ok(()));
+        assert!(silence.verdict().is_none());
+        // whoever says no is not silent
+        for _ in 0..UNANSWERED * 2 {
+            silence.learn(Err(&Fault::Header("Replay-Nonce")));
+        }
+        assert!(silence.verdict().is_none());
     }
 }

@@ -120,3 +120,38 @@ async fn what_a_ca_said_of_a_renewal_is_kept_while_another_ca_is_slow_to_answer(
     assert_eq!(seen.early_polls, [""; 0]);
     assert_eq!(seen.polls, before + 1);
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_silent_ca_with_many_certificates_keeps_no_other_from_being_asked() {
+    const MANY: usize = 300;
+    let number = |number: usize| {
+        let name = format!("n{number}");
+        let ca = usize::from(number == MANY);
+        (name.clone(), vec![format!("{name}.{ZONE}")], vec![ca])
+    };
+    let knobs = CaKnobs {
+        renewal_retry_after: RetryAfter::Seconds(ASKED),
+        ..CaKnobs::default()
+    };
+    let stage = Stage::new(Plot {
+        cas: vec![knobs.clone(), knobs],
+        certificates: (0..=MANY).map(number).collect(),
+        ..Plot::plain(14, CaKnobs::default(), 0)
+    });
+    let seen = CertificatesSeen::on(&stage.peers[1].wire);
+    let life = stage.start().await;
+    tokio::time::sleep(HOUR).await;
+    stage.peers[0].ca.knobs().update(|knobs| {
+        knobs.faults = vec![FaultRule {
+            endpoint: Some(Endpoint::RenewalInfo),
+            when: When::Always,
+            phase: Phase::Before,
+            fault: Fault::Delay(3600.0),
+        }];
+    });
+    let before = seen.lock().polls;
+    tokio::time::sleep(2 * HOUR).await;
+    let polls = seen.lock().polls - before;
+    assert!((10..=12).contains(&polls), "{polls} of 12 questions in two hours");
+    life.kill().await;
+}
