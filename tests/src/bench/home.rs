@@ -18,7 +18,7 @@ use tokio::time::{Instant, sleep};
 use crate::{
     Failure,
     certificate::{Files, Wanted},
-    site::{Site, ZONE},
+    site::{REQUEST_RATE, Site, ZONE},
 };
 
 /// No certificate here takes seconds, unless Pebble hangs.
@@ -71,7 +71,8 @@ impl Home {
              control: {{ socket: {socket} }}\n\
              plugins: {{ directories: [{plugins}], host: {host} }}\n\
              dns:\n  resolvers: [\"{server}\"]\n  zones:\n    {ZONE}: {{ authorities: [\"{server}\"] }}\n\
-             cas:\n  pebble:\n    directory: {directory}\n    agree-terms: true\n    ca-file: {ca}\n\
+             cas:\n  pebble:\n    directory: {directory}\n    agree-terms: true\n    ca-file: {ca}\n    \
+             request-rate: {REQUEST_RATE}\n\
              providers:\n  bind:\n    library: {library}\n    options:\n      server: \"{server}\"\n      \
              tsig-key: {key}\n      tsig-algorithm: {algorithm}\n      tsig-secret: {{ file: {secret} }}\n\
              certificates:\n",

@@ -110,7 +110,7 @@ pub(crate) async fn section(site: &mut Site, parent: &Path, effort: Effort) -> R
     // a nonce that every worker of the first moment lacks is counted too
     let requests = ours.count_each(ours.servers.acme());
     row(
-        "ACME requests",
+        "ACME requests of an order",
         |batch| format!("{:.2}", batch.count_each(batch.servers.acme())),
         goal("10", requests <= GOAL_REQUESTS),
     );
@@ -146,7 +146,8 @@ pub(crate) async fn section(site: &mut Site, parent: &Path, effort: Effort) -> R
          all chains verified, all serials different",
     );
     section.note(format!(
-        "ACME requests are the lines `-> calling handler()` of Pebble's log; of dns01d per certificate: {}",
+        "ACME requests are the lines `-> calling handler()` of Pebble's log, those about renewal (ARI) not counted; of \
+         dns01d per certificate: {}",
         ours.servers.acme_text(ours.certificates)
     ));
     section.note("DNS updates and queries are the opcodes that BIND counts (statistics-channels)");
