@@ -184,7 +184,7 @@ impl Handle for Daemon {
                         status
                     })
                     .collect(),
-                providers: status::providers(&in_force.config),
+                providers: status::providers(&in_force.config, &world.publisher),
                 leftovers: leftovers
                     .into_iter()
                     .filter(|record| record.attempts > 0)

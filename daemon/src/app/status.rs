@@ -3,6 +3,7 @@
 use jiff::Timestamp;
 
 use crate::{
+    challenge::Publisher,
     config::Config,
     control::protocol::{
         Blocked, CanaryFailure, CanaryStatus, CertificateState, CertificateStatus, HookStatus, LastError,
@@ -11,6 +12,7 @@ use crate::{
     deployment,
     engine::Certificate,
     outputs::Outputs,
+    plugin::Health,
     revocation,
     store::{CanaryRow, CertificateRow, Record, Revocation},
 };
@@ -174,18 +176,23 @@ fn hook(certificate: &Certificate, deployment: Option<&deployment::State>) -> Ho
 }
 
 /// The configured provider instances.
-pub(super) fn providers(config: &Config) -> Vec<ProviderStatus> {
-    config
-        .providers
-        .iter()
-        .map(|provider| ProviderStatus {
-            instance: provider.options.instance.clone(),
-            library: provider.options.library.clone(),
-            provider: provider.options.provider.clone(),
-            pid: None,
-            last_error: None,
-        })
-        .collect()
+pub(super) fn providers(config: &Config, publisher: &Publisher) -> Vec<ProviderStatus> {
+    let providers = config.providers.iter().map(|provider| &provider.options);
+    let status = providers.map(|options| {
+        let Health { process, failing } = publisher.health(&options.instance);
+        ProviderStatus {
+            instance: options.instance.clone(),
+            library: options.library.clone(),
+            provider: options.provider.clone(),
+            pid: process,
+            last_error: failing.map(|(at, fault)| LastError {
+                at,
+                class: fault.class.as_str().to_owned(),
+                text: fault.text,
+            }),
+        }
+    });
+    status.collect()
 }
 
 /// How canaries fare somewhere.

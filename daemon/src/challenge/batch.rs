@@ -87,7 +87,7 @@ impl OnTheWay {
     }
 
     /// Nobody needs to wait for him any more.
-    pub(super) fn arrive(&self) {
+    pub fn arrive(&self) {
         if !self.arrived.swap(true, Ordering::Relaxed) {
             self.batches.on_the_way.send_modify(|count| *count -= 1);
         }

@@ -18,7 +18,7 @@ use super::{
 use crate::{
     dns::{Dns, Location, Pace},
     issuance::Challenge,
-    plugin::{CallError, InstanceInfo, ProviderClient, Record as PluginRecord, RecordKind},
+    plugin::{CallError, Health, InstanceInfo, ProviderClient, Record as PluginRecord, RecordKind},
     store::{Canary, NewRecord, Record, RecordPhase, Store},
     types::{ChallengeMethod, DnsName, Identifier, InstanceName},
 };
@@ -316,6 +316,12 @@ impl Publisher {
             Some((instance.clone(), info))
         });
         join_all(infos).await.into_iter().flatten().collect()
+    }
+
+    /// How an instance fares; nothing is known of one that is not configured.
+    pub fn health(&self, instance: &InstanceName) -> Health {
+        self.client(instance)
+            .map_or_else(|_| Health::default(), |client| client.health())
     }
 
     /// Ends every provider process.

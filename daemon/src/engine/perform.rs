@@ -79,6 +79,13 @@ impl Performer<'_> {
         (key, public): (Option<&Secret>, Option<&PublicKey>),
         chain: Option<&Chain>,
     ) -> Performed {
+        if !matches!(
+            action,
+            Action::PlaceOrder | Action::ReadAuthorizations | Action::Publish
+        ) {
+            // an order that is taken up again further on publishes nothing first
+            self.on_the_way.arrive();
+        }
         let result = match (action, state) {
             (Action::PlaceOrder, _) => match self.pass {
                 Some(pass) => self.place_order(pass).await,

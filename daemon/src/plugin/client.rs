@@ -4,8 +4,19 @@ use std::{fmt::Debug, time::Duration};
 
 use dns01_plugin_wire::{InstanceInfo, Operation, Record};
 use futures_util::future::BoxFuture;
+use jiff::Timestamp;
 
 use super::{error::CallError, outcome::RecordOutcome};
+use crate::types::Fault;
+
+/// How an instance fares.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Health {
+    /// The number of its process, while one runs that is not just starting.
+    pub process: Option<u32>,
+    /// When a call failed last, and how, if none of its operation has succeeded since.
+    pub failing: Option<(Timestamp, Fault)>,
+}
 
 /// A provider instance, real or fake.
 ///
@@ -27,6 +38,11 @@ pub trait ProviderClient: Debug + Send + Sync {
         records: &'a [Record],
         timeout: Duration,
     ) -> BoxFuture<'a, Result<Vec<RecordOutcome>, CallError>>;
+
+    /// How it fares; asks nobody.
+    fn health(&self) -> Health {
+        Health::default()
+    }
 
     /// Ends the process, if there is one, and waits for its end. A later call starts another.
     fn shutdown(&self) -> BoxFuture<'_, ()>;

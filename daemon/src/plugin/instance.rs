@@ -4,20 +4,25 @@ use std::{os::unix::fs::MetadataExt, path::Path, sync::Arc, time::Duration};
 
 use dns01_plugin_wire::{InstanceInfo, Operation, ProviderDescription, Record};
 use futures_util::{FutureExt, future::BoxFuture};
+use jiff::Timestamp;
 use tokio::{
     sync::Mutex,
     time::{Instant, sleep_until, timeout_at},
 };
 
 use super::{
-    client::ProviderClient,
+    client::{Health, ProviderClient},
     error::CallError,
     launch::{Launch, choose},
     options::{OptionSource, Options},
-    outcome::{Failure, RecordOutcome},
+    outcome::{Failure, FailureClass, RecordOutcome},
     plugins::Plugins,
     session::{Refused, Session},
     state::PluginState,
+};
+use crate::{
+    clock::{Clock as _, SystemClock},
+    types::Fault,
 };
 
 /// Pause after a failure; doubles up to [`LONGEST_PAUSE`].
@@ -38,6 +43,8 @@ struct Inner {
     // held while a process starts: whoever comes meanwhile waits for the same process
     slot: Mutex<Slot>,
     info: parking_lot::Mutex<Option<InstanceInfo>>,
+    /// Operations whose last call failed.
+    failing: parking_lot::Mutex<Vec<(Operation, Timestamp, Fault)>>,
     // start of the last call, for instances that want to be paced
     last_call: Mutex<Option<Instant>>,
 }
@@ -69,6 +76,7 @@ impl Instance {
             launch,
             slot: Mutex::default(),
             info: parking_lot::Mutex::default(),
+            failing: parking_lot::Mutex::default(),
             last_call: Mutex::default(),
         }))
     }
@@ -104,7 +112,29 @@ impl ProviderClient for Instance {
         records: &'a [Record],
         timeout: Duration,
     ) -> BoxFuture<'a, Result<Vec<RecordOutcome>, CallError>> {
-        self.0.call(operation, records, timeout).boxed()
+        async move {
+            let result = self.0.call(operation, records, timeout).await;
+            self.0.note(operation, &result);
+            result
+        }
+        .boxed()
+    }
+
+    fn health(&self) -> Health {
+        // who holds it is starting a process
+        let running = self.0.slot.try_lock().ok();
+        let session = running.as_ref().and_then(|slot| slot.session.as_ref());
+        Health {
+            process: session
+                .filter(|(session, _)| session.end().is_none())
+                .map(|(session, _)| session.process()),
+            failing: self
+                .0
+                .failing
+                .lock()
+                .last()
+                .map(|(_, at, fault)| (*at, fault.clone())),
+        }
     }
 
     fn shutdown(&self) -> BoxFuture<'_, ()> {
@@ -160,6 +190,27 @@ impl Inner {
         let mut answers: Vec<_> = order.into_iter().zip(outcomes).collect();
         answers.sort_by_key(|(at, _)| *at);
         Ok(answers.into_iter().map(|(_, outcome)| outcome).collect())
+    }
+
+    /// Keeps in mind whether the last call of its kind failed, for whoever asks how the instance fares.
+    fn note(&self, operation: Operation, result: &Result<Vec<RecordOutcome>, CallError>) {
+        let fault = match result {
+            Ok(outcomes) => {
+                // what a provider does not offer is no failure
+                let failed = outcomes.iter().filter_map(|outcome| outcome.as_ref().err());
+                let mut failed = failed.filter(|failure| failure.class != FailureClass::Unsupported);
+                failed.next().map(Failure::fault)
+            }
+            Err(CallError::ShutDown) => return,
+            Err(error) => Some(error.fault()),
+        };
+        // what an operator tries out is told to him
+        if matches!(operation, Operation::Check | Operation::Setup) {
+            return;
+        }
+        let mut failing = self.failing.lock();
+        failing.retain(|(failed, ..)| *failed != operation);
+        failing.extend(fault.map(|fault| (operation, SystemClock.now(), fault)));
     }
 
     /// One call of the plugin.

@@ -33,7 +33,7 @@ mod trial;
 mod worker;
 
 pub use catalogue::{Found, catalogue, file_name, short_name};
-pub use client::ProviderClient;
+pub use client::{Health, ProviderClient};
 pub use dns01_plugin_wire::{
     Confinement, Description, InstanceInfo, LoadFault, Operation, OptionDescription, OptionKind,
     ProviderDescription, Record, RecordKind, Structs, TrialRules,

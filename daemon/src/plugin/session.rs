@@ -40,6 +40,7 @@ pub struct Limits {
 /// A handle on an open instance. When the last handle goes, the process finishes its calls and ends.
 #[derive(Clone, Debug)]
 pub struct Session {
+    process: u32,
     requests: mpsc::Sender<Request>,
     info: Arc<InstanceInfo>,
     ended: watch::Receiver<Option<End>>,
@@ -92,6 +93,7 @@ impl Session {
         state: Arc<dyn PluginState>,
         limits: Limits,
     ) -> Result<Session, CallError> {
+        let process = host.process.id().cast_unsigned();
         let (requests, incoming) = mpsc::channel(QUEUE);
         let (opened, outcome) = oneshot::channel();
         let (end, ended) = watch::channel(None);
@@ -115,6 +117,7 @@ impl Session {
         tokio::spawn(worker.run(open, end));
         let info = outcome.await.unwrap_or(Err(CallError::ShutDown))?;
         Ok(Session {
+            process,
             requests,
             info: Arc::new(info),
             ended,
@@ -126,6 +129,11 @@ impl Session {
     /// Properties of the instance.
     pub fn info(&self) -> &InstanceInfo {
         &self.info
+    }
+
+    /// The number of its process.
+    pub fn process(&self) -> u32 {
+        self.process
     }
 
     /// How it ended, if it did.

@@ -117,6 +117,13 @@ fn last_error(certificate: &Value) -> &str {
     certificate["last_error"]["text"].as_str().unwrap_or_default()
 }
 
+/// An instance in the status.
+fn provider(daemon: &Daemon<'_>, name: &str) -> Value {
+    let status = daemon.status().unwrap();
+    let mut providers = status["providers"].as_array().unwrap().iter();
+    providers.find(|one| one["instance"] == name).unwrap().clone()
+}
+
 /// Zombies are waited for at once; one that is seen in that moment is looked at again.
 async fn no_zombies(daemon: u32) {
     let zombies = || -> Vec<Process> {
@@ -153,7 +160,7 @@ async fn a_plugin_that_fails_to_publish_delays_its_own_certificate_and_no_other(
         ("hang", "did not answer within 2 s and was killed"),
         ("flood", "flooded its output and was killed"),
     ]);
-    for (name, cause) in words {
+    for (&name, &cause) in &words {
         let failing = daemon
             .until(name, RETRIED, |it| !it["last_error"].is_null())
             .await;
@@ -164,7 +171,13 @@ async fn a_plugin_that_fails_to_publish_delays_its_own_certificate_and_no_other(
         );
         assert_eq!(failing["last_error"]["class"], "transient", "{failing:#}");
         assert!(!failing["next_attempt_at"].is_null(), "{failing:#}");
+        let provider = provider(&daemon, name);
+        assert!(last_error(&provider).contains(cause), "{provider:#}");
     }
+    let working = provider(&daemon, "dns");
+    assert!(working["last_error"].is_null(), "{working:#}");
+    let process = working["pid"].as_u64().unwrap();
+    assert!(std::path::Path::new(&format!("/proc/{process}")).exists());
     no_zombies(daemon.program.id()).await;
     // by itself, without anybody asking
     daemon
@@ -173,6 +186,9 @@ async fn a_plugin_that_fails_to_publish_delays_its_own_certificate_and_no_other(
 
     troupe.heal();
     troupe.all_is_well(&daemon).await;
+    for name in words.keys() {
+        assert!(provider(&daemon, name)["last_error"].is_null());
+    }
     no_zombies(daemon.program.id()).await;
 }
 
