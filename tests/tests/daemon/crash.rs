@@ -4,9 +4,9 @@
 
 use std::{collections::BTreeSet, time::Duration};
 
-use lab::daemon::Home;
+use lab::daemon::{CertificateSetup, Home};
 
-use super::stage::{Stage, verify_live};
+use super::stage::{Stage, ZONE, verify_live};
 
 /// Every state that an issuance is durable in.
 const STATES: [&str; 7] = [
@@ -42,11 +42,24 @@ async fn a_kill_at_any_write_of_the_state_database_does_neither() {
     sweep("pwrite64", 1, 3).await;
 }
 
-/// Sweeps one system call; returns the states that kills were survived in.
-async fn sweep(call: &str, first: u32, stride: usize) -> BTreeSet<String> {
+#[tokio::test(flavor = "multi_thread")]
+async fn a_kill_while_orders_share_their_calls_does_neither() {
+    sweep("fsync", 5, 3).await;
+}
+
+/// Sweeps one system call, with so many certificates; returns the states that kills were survived in.
+async fn sweep(call: &str, certificates: usize, stride: usize) -> BTreeSet<String> {
     let mut seen = BTreeSet::new();
-    for n in (first..MOST).step_by(stride) {
-        let stage = Stage::new().await;
+    for n in (1..MOST).step_by(stride) {
+        let mut stage = Stage::new().await;
+        for more in 1..certificates {
+            let name = format!("more{more}");
+            let host = format!("{name}.{ZONE}");
+            stage
+                .setup
+                .certificates
+                .push(CertificateSetup::new(&name, &[&host]));
+        }
         let home = initialised(&stage).await;
         let injured = run_until_killed(&home, call, n).await;
         if let Some(state) = stored_state(&home) {
@@ -61,14 +74,16 @@ async fn sweep(call: &str, first: u32, stride: usize) -> BTreeSet<String> {
             return seen;
         }
         let daemon = home.start().await.unwrap();
-        daemon
-            .until("internal", Duration::from_secs(60), |it| {
-                !it["deployed_at"].is_null()
-            })
-            .await;
+        for certificate in &stage.setup.certificates {
+            daemon
+                .until(&certificate.name, Duration::from_secs(60), |it| {
+                    !it["deployed_at"].is_null()
+                })
+                .await;
+        }
         let counts = stage.ca.counts();
         let log = || format!("killed at {call} number {n}; then:\n{}", daemon.program.log());
-        assert_eq!(counts.certificates, 1, "{}", log());
+        assert_eq!(counts.certificates, certificates, "{}", log());
         assert_eq!(counts.accounts, 1, "{}", log());
         verify_live(&home, "internal", stage.ca.acme_root_pem());
         stage.until_clean().await;
@@ -112,10 +127,11 @@ async fn run_until_killed(home: &Home, call: &str, n: u32) -> bool {
         if !strace.program.is_running() {
             return true;
         }
-        if strace
-            .certificate("internal")
-            .is_some_and(|it| !it["deployed_at"].is_null())
-        {
+        let is_done = |status: serde_json::Value| {
+            let certificates = status["certificates"].as_array().unwrap();
+            certificates.iter().all(|it| !it["deployed_at"].is_null())
+        };
+        if strace.status().is_some_and(is_done) {
             // let clean-up come to its commits, then end the daemon itself: strace alone would leave it running
             tokio::time::sleep(Duration::from_millis(300)).await;
             if !strace.program.is_running() {
