@@ -153,12 +153,14 @@ fn spreads(
 }
 
 impl super::Publisher {
-    /// The first look of a wait for the records of these places: when the first of them may be there. What a provider
-    /// says of itself is the least; neither may use up the time that there is.
+    /// The first look of a wait for the records of these places: when the first of them may be there. What was learned
+    /// counts from the publication, so only where that `is_fresh`. What a provider says of itself is the least; neither
+    /// may use up the time that there is.
     pub(super) async fn first_look(
         &self,
         wanted: &[Wanted],
         writers: &BTreeMap<DnsName, InstanceName>,
+        is_fresh: bool,
         hint: impl Fn(&InstanceName) -> Duration,
         deadline: Instant,
     ) -> Duration {
@@ -170,7 +172,11 @@ impl super::Publisher {
         }
         let mut first: Option<Duration> = None;
         for place in &places {
-            let of_place = self.learned.first_look(place).await.max(hint(&place.0));
+            let learned = match is_fresh {
+                true => self.learned.first_look(place).await,
+                false => Duration::ZERO,
+            };
+            let of_place = learned.max(hint(&place.0));
             first = Some(first.map_or(of_place, |first| first.min(of_place)));
         }
         let left = deadline.saturating_duration_since(Instant::now());

@@ -108,7 +108,11 @@ impl Publisher {
         }
         let hints = self.hints(records).await;
         let hint = |instance: &InstanceName| earliest(hints.get(instance));
-        let first_look = self.first_look(&wanted, &writers, hint, deadline.by).await;
+        // of an earlier run nobody knows since when they stand
+        let is_fresh = records.iter().all(|record| !record.published);
+        let first_look = self
+            .first_look(&wanted, &writers, is_fresh, hint, deadline.by)
+            .await;
         let pace = pace(hints.values(), first_look);
         let authorities = async {
             let seen = self
@@ -122,8 +126,7 @@ impl Publisher {
         };
         let (mut report, confirmed, ()) =
             try_join3(authorities, self.await_sync(records, deadline.by), passed).await?;
-        // of an earlier run nobody knows since when they stand
-        if records.iter().all(|record| !record.published) {
+        if is_fresh {
             self.learned.learn(&wanted, &writers, &report, first_look).await;
         }
         self.confirmed(&wanted, &writers, &confirmed)?;
