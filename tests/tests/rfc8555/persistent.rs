@@ -205,15 +205,15 @@ async fn a_replacement_that_could_not_be_written_is_written_by_the_next_look_and
     let endless = stage.txt();
 
     // it is in the journal, and the server takes nothing: as if the daemon had been killed between the two
+    let lines = &mut stage.setup.certificates[0].lines;
+    lines.push("standing-lifetime: 180d".into());
+    home.configure(&stage.setup).unwrap();
     let secret = std::fs::read(home.path("tsig.secret")).unwrap();
     std::fs::write(
         home.path("tsig.secret"),
         "d3Jvbmctc2VjcmV0LW9mLXRoaXJ0eS10d28tb2N0ZXRz",
     )
     .unwrap();
-    let lines = &mut stage.setup.certificates[0].lines;
-    lines.push("standing-lifetime: 180d".into());
-    home.configure(&stage.setup).unwrap();
     look_is_due(&home);
     let daemon = home.start().await.unwrap();
     let journal = || {

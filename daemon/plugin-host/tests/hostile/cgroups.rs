@@ -14,7 +14,7 @@ use std::{
 use dns01d::plugin::{Instance, Operation, Sandbox};
 use rustix::process::{Pid, Signal};
 
-use crate::lab::{Captured, GRACE, Lab, TOKEN, one};
+use crate::lab::{Captured, GRACE, Lab, TOKEN, compile, one};
 
 /// The daemon's cgroup in the machine.
 const ROOT: &str = "/sys/fs/cgroup/dns01d";
@@ -55,6 +55,7 @@ fn boot(directory: &Path, init: &Path) -> String {
         .args(["con=null", "con0=null,fd:1", "umid=machine"])
         .arg(format!("uml_dir={}/", directory.display()))
         .arg(format!("init={}", init.display()))
+        .env("LD_PRELOAD", compile(directory, "whole_state.c", &[]))
         .stdin(Stdio::null())
         .stdout(console.try_clone().expect("a descriptor"))
         .stderr(console)
