@@ -158,7 +158,8 @@ impl Batches {
     }
 }
 
-/// One call of an instance. A task of its own: what the provider took must reach the journal, whoever waits.
+/// One call of an instance. A task of its own: what the provider took must reach the journal, also of those who wait no
+/// more. When nobody waits the call is dropped, and what it published is published again.
 struct Call {
     store: Arc<dyn Store>,
     instance: InstanceName,
